@@ -1,0 +1,42 @@
+# make demo   a network trained on generated data, in minutes, with figures in runs/
+# make test   all tests
+# Both make the environment (.venv) first, when it is not there. PYTHON=/path/to/python chooses the interpreter.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help env demo test readme clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+env: $(VENV)/.ready
+
+# The first Python from 3.10 to 3.12 that answers; MindSpore 2.10 has no build for others.
+$(VENV)/.ready: settings.ini setup.py
+	@[ "$$(uname -s)" = Linux ] || { echo "unet_nb is built and tested on Linux; this is $$(uname -s). Use a Linux machine, WSL or a container."; exit 1; }
+	@found=; for p in $(PYTHON) python3 python3.12 python3.11 python3.10 python; do \
+	  if $$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1; then found=$$p; break; fi; done; \
+	if [ -z "$$found" ]; then \
+	  echo "unet_nb needs Python 3.10, 3.11 or 3.12 (MindSpore has no build for others); found: $$(python3 --version 2>&1 || echo none)."; \
+	  echo "Install one (Debian, Ubuntu: apt-get install python3.11 python3.11-venv), or name it: make $(or $(MAKECMDGOALS),env) PYTHON=/path/to/python3.11"; exit 1; fi; \
+	echo "environment: $(VENV), from $$($$found --version) ($$found)"; \
+	$$found -m venv --clear $(VENV) || { echo "python -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { echo "OpenCV finds no libGL here; its build without windows does as well and is installed instead"; \
+	  $(BIN)/python -m pip uninstall --quiet -y opencv-python; $(BIN)/python -m pip install --quiet --disable-pip-version-check 'opencv-python-headless<5'; }
+	@touch $@
+
+demo: env
+	$(BIN)/unet_nb run train -f params/demo.yaml
+
+test: env
+	$(BIN)/python -m pytest
+
+# README.md is nbs/index.ipynb as Markdown.
+readme: env
+	$(BIN)/python tests/render_readme.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
