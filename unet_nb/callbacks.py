@@ -8,7 +8,9 @@ __all__ = ['duration', 'Progress', 'TrainingError', 'check_loss', 'Best', 'evalu
 # %% ../nbs/44_callbacks.ipynb #cell-003
 import math
 import time
+from collections import deque
 from dataclasses import dataclass
+from statistics import median
 
 from .config import Config
 from .runs import Run
@@ -27,17 +29,17 @@ class Progress:
         self.run, self.epochs, self.steps, self.images, self.every = run, epochs, steps, images_per_step, every
         self.left = (epochs - first_epoch) * steps
         self.last = self.printed = time.perf_counter()
-        self.durations, self.losses = [], []
+        self.durations, self.losses, self.recent = [], [], deque(maxlen=50)
 
     def step(self, epoch: int, step: int, loss: float) -> None:
         "After step `step` (from 1) of epoch `epoch` (from 1)."
         now = time.perf_counter()
-        self.durations.append(now - self.last); self.losses.append(loss)
+        self.durations.append(now - self.last); self.recent.append(now - self.last); self.losses.append(loss)
         self.last, self.left = now, self.left - 1
         self.run.log(f"step: {(epoch - 1) * self.steps + step}, loss is {loss}, fps is {self.images / max(self.durations[-1], 1e-9)}", echo=False)
         if now - self.printed >= self.every and step < self.steps:
             self.printed = now
-            pace = sorted(self.durations)[len(self.durations) // 2]
+            pace = median(self.recent)                                # the first step, which compiles, does not disturb it
             self.run.log(f"epoch {epoch}/{self.epochs}  step {step}/{self.steps}  loss {loss:.4f}  {self.images / pace:.1f} images/s  {duration(pace * self.left)} left")
 
     def end_epoch(self, epoch: int) -> float:

@@ -411,7 +411,8 @@ def parameters_cell() -> str:
         lines += ["", f"# {group.__doc__}"]
         for name in group.__annotations__:
             field = group.model_fields[name]
-            lines.append(f"{name}: {_type_text(field.annotation)} = {_default(field)!r}  # {field.description}")
+            kind = _type_text(field.annotation).split(" | ")[0]                 # papermill reads plain types only
+            lines.append(f"{name}: {kind} = {_default(field)!r}  # {field.description}")
     return "\n".join(lines[1:])
 
 # %% ../nbs/00_config.ipynb #cell-058

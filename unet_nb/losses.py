@@ -21,8 +21,8 @@ def class_planes(logits: Tensor) -> list[Tensor]:
 def truth_planes(mask: Tensor, num_classes: int, ignore_index: int) -> list[Tensor]:
     "A mask (N, H, W) of class ids as K flat float32 tensors: 1 where the pixel has the class, else 0; all 0 at `ignore_index`."
     ids = mask.reshape(-1)
-    counted = (ids != ignore_index).astype(dtype.float32)
-    return [(ids == k).astype(dtype.float32) * counted for k in range(num_classes)]
+    nothing = -1                                               # an id that no pixel has
+    return [(ids == (nothing if k == ignore_index else k)).astype(dtype.float32) for k in range(num_classes)]
 
 # %% ../nbs/30_losses.ipynb #cell-012
 def softmax_parts(planes: list[Tensor]) -> tuple[list[Tensor], list[Tensor], Tensor]:
