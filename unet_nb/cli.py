@@ -11,7 +11,8 @@ import sys
 import click
 
 from . import __version__
-from .config import ConfigError, params_table
+from .config import params_table
+from .launch import RunFailed, launch
 
 # %% ../nbs/90_cli.ipynb #cell-005
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,8 +27,6 @@ def cli() -> None:
 @click.option("-p", "--param", "params", nargs=2, multiple=True, metavar="NAME VALUE", help="A single parameter; wins over recipes.")
 def run(notebook: str, files: tuple[str, ...], params: tuple[tuple[str, str], ...]) -> None:
     "Execute a run notebook (train, evaluate) through papermill into a new run folder; its path is printed last."
-    from unet_nb.launch import launch
-
     click.echo(launch(notebook, list(files), **dict(params)).path)
 
 # %% ../nbs/90_cli.ipynb #cell-007
@@ -61,14 +60,6 @@ def main(args: list[str] | None = None) -> None:
         click.echo("interrupted", err=True)
         sys.exit(130)
     except Exception as e:
-        if not _is_expected(e): raise
-        click.echo(f"unet_nb: {_sentence(e)}", err=True)
+        if not isinstance(e, (ValueError, OSError, RunFailed)): raise          # a fault of ours: show where
+        click.echo(f"unet_nb: {e}", err=True)
         sys.exit(1)
-
-
-def _is_expected(error: Exception) -> bool: return isinstance(error, (ConfigError, OSError, ValueError)) or hasattr(error, "ename")
-
-
-def _sentence(error: Exception) -> str:
-    if not hasattr(error, "ename"): return str(error)
-    return error.evalue if error.ename in ("ConfigError", "ValueError", "FileNotFoundError", "TrainingError", "OSError") else f"the notebook failed with {error.ename}: {error.evalue}"

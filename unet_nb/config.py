@@ -86,7 +86,7 @@ class TrainParams(Params):
     optimizer: Literal["adam", "adamw"] = param("adam", "adam (weight decay added to the gradient, as the zoo) or adamw (decoupled)")
     weight_decay: float = param(0.0005, "weight decay", ge=0)
     loss: Literal["ce", "dice", "ce_dice", "focal", "tversky", "lovasz"] = param("ce", "ce (softmax cross-entropy), dice (soft), ce_dice (their sum), focal, tversky, lovasz")
-    class_weights: list[float] | None = param(None, "ce, focal: a weight for each class; None: all 1")
+    class_weights: list[float] | None = param(None, "ce, ce_dice, focal: a weight for each class; None: all 1")
     focal_gamma: float = param(2.0, "focal: exponent that turns down easy pixels", ge=0)
     epochs: int = param(30, "passes over the training images (one device)", ge=1)
     repeat: int = param(10, "passes over the training images inside one epoch", ge=1)

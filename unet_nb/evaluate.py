@@ -42,7 +42,7 @@ OnImage = Callable[[Sample, np.ndarray, dict], None]
 def evaluate(forward: Forward, cfg: Config, images: ImageSet, on_image: OnImage | None = None) -> dict:
     """Scores of `forward` on `images`, ready for JSON.
 
-    `dice_coeff`, `iou`: the zoo's, mean over images. `per_class`, `mean_dice`, `mean_iou`, …: decided classes at native size, see
+    `dice_coeff`, `iou`: the zoo's, mean over images (without those in which nothing can be compared). `per_class`, `mean_dice`, `mean_iou`, …: decided classes at native size, see
     `metrics.overlap.dataset_scores`. `per_image`: a row for each image.
     """
     zoo, matrices = [], []
@@ -52,7 +52,7 @@ def evaluate(forward: Forward, cfg: Config, images: ImageSet, on_image: OnImage 
         if on_image: on_image(sample, p, scores)
     hard = dataset_scores(np.stack(matrices), class_names=cfg.coco_classes or None)
     rows = [{"id": i, **z, **row} for i, z, row in zip(images.ids, zoo, hard.pop("per_image"))]
-    return {key: float(np.mean([z[key] for z in zoo])) for key in ("dice_coeff", "iou")} | hard | {"per_image": rows}
+    return {key: float(np.nanmean([z[key] for z in zoo])) for key in ("dice_coeff", "iou")} | hard | {"per_image": rows}
 
 # %% ../nbs/42_evaluate.ipynb #cell-015
 def zoo_lines(scores: dict) -> list[str]:

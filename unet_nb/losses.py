@@ -5,7 +5,6 @@
 # %% ../nbs/30_losses.ipynb #cell-004
 from __future__ import annotations
 
-import numpy as np
 from mindspore import Tensor, dtype, nn, ops
 
 # %% auto #0

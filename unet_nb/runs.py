@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Iterator
+from typing import TYPE_CHECKING, Any, Iterator
 
-import pandas as pd
+if TYPE_CHECKING: import pandas as pd                          # 0.6 s to import; only two functions need it
 
 from .config import Config, load_params, resolve_path, shipped_dir
 
@@ -92,6 +92,8 @@ class Run:
     def metrics(self) -> dict[str, Any]: return self._json("metrics.json")
     @property
     def history(self) -> pd.DataFrame:
+        import pandas as pd
+
         file = self.path / "history.csv"
         return pd.read_csv(file) if file.is_file() else pd.DataFrame()
 
@@ -174,6 +176,8 @@ def run_state(run: Run) -> str:
 
 def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
     "A row for each run below `output_path`, newest last: name, state, network, data, scores."
+    import pandas as pd
+
     rows = []
     for path in sorted(resolve_path(output_path).glob("*/status.json")):
         try:

@@ -50,16 +50,22 @@ class UNetNested(SegmentationNet):
 
     def construct(self, x: ms.Tensor) -> ms.Tensor:
         rows = self.encode(x)
-        for j in range(1, self.level + 1):
-            for i in range(self.level + 1 - j):
-                rows[i].append(getattr(self, f"up_concat{i}{j}")(rows[i + 1][j - 1], *rows[i]))
-        if not self.stacked:
-            return getattr(self, f"final{self.level}")(rows[0][self.level])
-        return ops.stack([getattr(self, f"final{k}")(rows[0][k]) for k in range(1, self.level + 1)])
+        for _ in range(self.level): rows = self.add_column(rows)
+        top = rows[0]
+        if not self.stacked: return getattr(self, f"final{self.level}")(top[self.level])
+        return ops.stack([getattr(self, f"final{k}")(top[k]) for k in range(1, self.level + 1)])
 
-    def encode(self, x: ms.Tensor) -> list[list[ms.Tensor]]:
-        "The encoder: the first node of each row i, (N, base_channels·2^i, H/2^i, W/2^i), in a list of its own."
-        rows = [[self.conv00(x)]]
+    # Rows are tuples, made anew for each column: MindSpore cannot differentiate through lists that grow.
+    def encode(self, x: ms.Tensor) -> tuple[tuple[ms.Tensor, ...], ...]:
+        "The encoder: the first node of each row i, (N, base_channels·2^i, H/2^i, W/2^i), in a tuple of its own."
+        rows = ((self.conv00(x),),)
         for i in range(1, self.level + 1):
-            rows.append([getattr(self, f"conv{i}0")(self.maxpool(rows[i - 1][0]))])
+            rows = rows + ((getattr(self, f"conv{i}0")(self.maxpool(rows[i - 1][0])),),)
         return rows
+
+    def add_column(self, rows: tuple[tuple[ms.Tensor, ...], ...]) -> tuple[tuple[ms.Tensor, ...], ...]:
+        "One more node at the end of each row but the lowest, from its row so far and the node below; the lowest row is done."
+        j, grown = len(rows[0]), ()
+        for i in range(len(rows) - 1):
+            grown = grown + (rows[i] + (getattr(self, f"up_concat{i}{j}")(rows[i + 1][j - 1], *rows[i]),),)
+        return grown
