@@ -54,18 +54,22 @@ class ModelParams(Params):
     use_bn: bool = param(True, "unet_simple, unet_nested: BatchNorm in the encoder blocks")
     use_deconv: bool = param(True, "unet_simple, unet_nested: up-sample by transposed convolution; False: bilinear and 1x1 convolution")
     use_ds: bool = param(True, "unet_nested: deep supervision, one loss for each of its heads")
+    level: int | None = param(None, "unet_nested: the pruned network L1, L2, … that computes only the nodes of its head; None: the whole", ge=1, le=8)
 
 # %% ../nbs/00_config.ipynb #cell-012
 class DataParams(Params):
     "Where images come from, how they are cut, split and augmented."
     data_path: str = param("", "folder of the data set (ISBI: train-volume.tif and train-labels.tif); empty: a small generated stack")
-    dataset: Literal["ISBI", "Cell_nuclei", "COCO"] = param("ISBI", "layout of data_path: ISBI stacks, or folders <id>/image.png + <id>/mask.png")
+    dataset: Literal["ISBI", "Cell_nuclei", "COCO", "folder"] = param("ISBI", "layout of data_path: ISBI stacks; else a folder with <id>/image.* + <id>/mask.*, or images/ + masks/")
     image_size: Size = param([256, 256], "size to which images are resized: [height, width] (folder data sets: [width, height], as in the zoo)", min_length=2, max_length=2)
     crop: Size | None = param(None, "unet_medical: the image is resized to this and zero-padded to image_size", min_length=2, max_length=2)
     crop_size: Size | None = param(None, "train on random crops [height, width] at native resolution instead of resizing; whole images are scored", min_length=2, max_length=2)
     cross_valid_ind: int = param(1, "fold that is held out (ISBI)", ge=0)
     num_folds: int = param(5, "number of folds (ISBI)", ge=2)
     split: float = param(0.8, "folder data: share of the sorted ids that trains; 1.0: folders train/ and val/", gt=0, le=1)
+    group_key: str = param("", "folder data: keeps samples of a group on one side of the split; a regular expression with one group on the id, or a CSV file id,group")
+    channel_order: Literal["RGB", "BGR"] = param("RGB", "folder data: order of colour channels; BGR for checkpoints of the zoo")
+    foreground_crops: float = param(0.0, "crop_size: share of the crops that are centred on a pixel of a class other than 0", ge=0, le=1)
     train_augment: bool = param(True, "augment training images")
     augment: str | list[str] = param("zoo", "augmentation preset (zoo, zoo_folder, em, em_elastic) or a list of steps, see data.augment")
     ignore_index: int = param(255, "class id of pixels that count neither in the loss nor in the scores", ge=0, le=255)
@@ -86,7 +90,8 @@ class TrainParams(Params):
     optimizer: Literal["adam", "adamw"] = param("adam", "adam (weight decay added to the gradient, as the zoo) or adamw (decoupled)")
     weight_decay: float = param(0.0005, "weight decay", ge=0)
     loss: Literal["ce", "dice", "ce_dice", "focal", "tversky", "lovasz"] = param("ce", "ce (softmax cross-entropy), dice (soft), ce_dice (their sum), focal, tversky, lovasz")
-    class_weights: list[float] | None = param(None, "ce, ce_dice, focal: a weight for each class; None: all 1")
+    class_weights: list[float] | Literal["balanced"] | None = param(None, "ce, ce_dice, focal: a weight for each class; balanced: from the frequencies in the training masks; None: all 1")
+    border_weight: float = param(0.0, "ce, ce_dice, focal: extra weight of pixels between touching objects (w0 of the U-Net paper, there 10); 0: none", ge=0)
     focal_gamma: float = param(2.0, "focal: exponent that turns down easy pixels", ge=0)
     epochs: int = param(30, "passes over the training images (one device)", ge=1)
     repeat: int = param(10, "passes over the training images inside one epoch", ge=1)
@@ -279,6 +284,19 @@ def _check_size(c: Config) -> str | None:
     return size_error(c, c.crop_size, "crop_size") if c.crop_size else size_error(c, c.image_size, "image_size")
 
 
+def _check_level(c: Config) -> str | None:
+    if c.level is None or (c.model_name == "unet_nested" and c.level <= c.network_depth): return None
+    return f"level: prunes unet_nested to one of its levels 1 to {c.network_depth if c.model_name == 'unet_nested' else 4}; {c.model_name} with level {c.level} is not possible"
+
+
+def _check_crops(c: Config) -> str | None:
+    return "foreground_crops: there are no crops without crop_size; set it too" if c.foreground_crops and not c.crop_size else None
+
+
+def _check_border(c: Config) -> str | None:
+    return f"border_weight: the loss {c.loss} does not weigh pixels; use ce, ce_dice or focal" if c.border_weight and c.loss not in ("ce", "ce_dice", "focal") else None
+
+
 def _check_epochs(c: Config) -> str | None:
     if c.num_epochs: return None
     name = "distribute_epochs" if c.run_distribute else "epochs"
@@ -294,7 +312,7 @@ def _check_fold(c: Config) -> str | None:
 
 
 def _check_classes(c: Config) -> str | None:
-    if c.class_weights is not None and len(c.class_weights) != c.num_classes:
+    if isinstance(c.class_weights, list) and len(c.class_weights) != c.num_classes:
         return f"class_weights: {len(c.class_weights)} weights for {c.num_classes} classes; give one for each class, background first"
     if c.coco_classes and len(c.coco_classes) != c.num_classes:
         return f"coco_classes: {len(c.coco_classes)} names for num_classes {c.num_classes}; background counts too"
@@ -310,7 +328,7 @@ def _check_folder(c: Config) -> str | None:
     return f"checkpoint_path: '{c.checkpoint_path}' must be a folder inside the run folder, such as 'checkpoints'" if path.is_absolute() or ".." in path.parts else None
 
 
-_CHECKS = (_check_crop, _check_size, _check_epochs, _check_transfer, _check_fold, _check_classes, _check_scale, _check_folder)
+_CHECKS = (_check_crop, _check_size, _check_level, _check_crops, _check_border, _check_epochs, _check_transfer, _check_fold, _check_classes, _check_scale, _check_folder)
 
 # %% ../nbs/00_config.ipynb #cell-038
 def _explain(error: ValidationError, model: type[Params]) -> str:

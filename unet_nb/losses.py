@@ -8,24 +8,24 @@ from __future__ import annotations
 from mindspore import Tensor, dtype, nn, ops
 
 # %% auto #0
-__all__ = ['class_planes', 'truth_planes', 'softmax_parts', 'add_planes', 'SegmentationLoss', 'CrossEntropy', 'Tversky',
-           'SoftDice', 'CrossEntropyDice', 'Focal', 'LovaszSoftmax', 'create_loss']
+__all__ = ['class_planes', 'truth_planes', 'softmax_parts', 'add_planes', 'plane_sum', 'SegmentationLoss', 'CrossEntropy',
+           'Tversky', 'SoftDice', 'CrossEntropyDice', 'Focal', 'LovaszSoftmax', 'create_loss']
 
 # %% ../nbs/30_losses.ipynb #cell-009
 def class_planes(logits: Tensor) -> list[Tensor]:
-    "Logits (N, K, H, W) as K flat float32 tensors of N·H·W numbers."
-    return [plane.reshape(-1) for plane in ops.unstack(logits.astype(dtype.float32), axis=1)]
+    "Logits (N, K, H, W) as K float32 tensors (N·H, W)."
+    return [plane.reshape(-1, logits.shape[-1]) for plane in ops.unstack(logits.astype(dtype.float32), axis=1)]
 
 
 def truth_planes(mask: Tensor, num_classes: int, ignore_index: int) -> list[Tensor]:
-    "A mask (N, H, W) of class ids as K flat float32 tensors: 1 where the pixel has the class, else 0; all 0 at `ignore_index`."
-    ids = mask.reshape(-1)
+    "A mask (N, H, W) of class ids as K float32 tensors (N·H, W): 1 where the pixel has the class, else 0; all 0 at `ignore_index`."
+    ids = mask.reshape(-1, mask.shape[-1])
     nothing = -1                                               # an id that no pixel has
     return [(ids == (nothing if k == ignore_index else k)).astype(dtype.float32) for k in range(num_classes)]
 
 # %% ../nbs/30_losses.ipynb #cell-012
 def softmax_parts(planes: list[Tensor]) -> tuple[list[Tensor], list[Tensor], Tensor]:
-    "Shifted logits, their exponentials (K flat tensors each), and the sum of the exponentials over the classes."
+    "Shifted logits, their exponentials (K tensors each), and the sum of the exponentials over the classes."
     highest = planes[0]
     for plane in planes[1:]: highest = ops.maximum(highest, plane)
     highest = ops.stop_gradient(highest)                       # the shift cancels, so it needs no gradient
@@ -35,35 +35,42 @@ def softmax_parts(planes: list[Tensor]) -> tuple[list[Tensor], list[Tensor], Ten
 
 
 def add_planes(planes: list[Tensor]) -> Tensor:
-    "The sum of flat tensors, element by element."
+    "The sum of tensors, element by element."
     total = planes[0]
     for plane in planes[1:]: total = total + plane
     return total
+
+
+def plane_sum(plane: Tensor) -> Tensor:
+    "The sum of a tensor (N·H, W), row by row first: MindSpore's sum over all elements at once is split among threads as it goes, and differs from run to run in the last bit."
+    return plane.sum(axis=1).sum()
 
 # %% ../nbs/30_losses.ipynb #cell-015
 class SegmentationLoss(nn.Cell):
     """Base of the losses: logits (N, K, H, W), or (heads, N, K, H, W) whose losses are added, and a mask (N, H, W) int32 give a scalar.
 
-    Mask ids lie in 0 … K-1; pixels of `ignore_index` (and of any other id) do not count. Raises ValueError if logits and mask do not fit.
+    Mask ids lie in 0 … K-1; pixels of `ignore_index` (and of any other id) do not count. `weights` (N, H, W) float32, where the loss is
+    a mean over pixels (cross-entropy, focal): how much each counts. Raises ValueError if logits and mask do not fit.
     """
 
     def __init__(self, num_classes: int, ignore_index: int = 255):
         super().__init__()
         self.num_classes, self.ignore_index = num_classes, ignore_index
 
-    def construct(self, logits: Tensor, mask: Tensor) -> Tensor:
+    def construct(self, logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
         if logits.shape[-3] != self.num_classes:
             raise ValueError("logits: the number of channels is not num_classes of the loss; give network and loss the same num_classes")
         if logits.shape[-2:] != mask.shape[-2:]:
             raise ValueError("logits and mask differ in height or width; crop or resize the mask to the network's output")
         truth = truth_planes(mask, self.num_classes, self.ignore_index)
-        if logits.ndim == 4: return self.of_head(softmax_parts(class_planes(logits)), truth)
+        counted = truth if weights is None else [t * weights.reshape(-1, weights.shape[-1]) for t in truth]
+        if logits.ndim == 4: return self.of_head(softmax_parts(class_planes(logits)), truth, counted)
         loss = 0.0
-        for head in ops.unstack(logits, axis=0): loss = loss + self.of_head(softmax_parts(class_planes(head)), truth)
+        for head in ops.unstack(logits, axis=0): loss = loss + self.of_head(softmax_parts(class_planes(head)), truth, counted)
         return loss
 
-    def of_head(self, parts: tuple, truth: list[Tensor]) -> Tensor:
-        "The loss of one head from `softmax_parts` and `truth_planes`."
+    def of_head(self, parts: tuple, truth: list[Tensor], counted: list[Tensor]) -> Tensor:
+        "The loss of one head from `softmax_parts` and `truth_planes`; `counted` are these times the weights of the pixels."
         raise NotImplementedError
 
 # %% ../nbs/30_losses.ipynb #cell-017
@@ -82,12 +89,12 @@ class CrossEntropy(SegmentationLoss):
         super().__init__(num_classes, ignore_index)
         self.class_weights = _weights(class_weights, num_classes)
 
-    def of_head(self, parts: tuple, truth: list[Tensor]) -> Tensor:
+    def of_head(self, parts: tuple, truth: list[Tensor], counted: list[Tensor]) -> Tensor:
         shifted, _, total = parts
-        weighted = [t * w for t, w in zip(truth, self.class_weights)]
+        weighted = [t * w for t, w in zip(counted, self.class_weights)]
         weight = add_planes(weighted)
         true_logit = add_planes([t * z for t, z in zip(weighted, shifted)])
-        return (weight * ops.log(total) - true_logit).sum() / ops.maximum(weight.sum(), 1e-6)
+        return plane_sum(weight * ops.log(total) - true_logit) / ops.maximum(plane_sum(weight), 1e-6)
 
 # %% ../nbs/30_losses.ipynb #cell-022
 class Tversky(SegmentationLoss):
@@ -100,13 +107,13 @@ class Tversky(SegmentationLoss):
         super().__init__(num_classes, ignore_index)
         self.alpha, self.beta, self.smooth = alpha, beta, smooth
 
-    def of_head(self, parts: tuple, truth: list[Tensor]) -> Tensor:
+    def of_head(self, parts: tuple, truth: list[Tensor], counted: list[Tensor]) -> Tensor:
         _, exps, total = parts
         scale = add_planes(truth) / total                      # makes a probability of an exponential, 0 where ignored
         index = 0.0
         for e, t in zip(exps, truth):
             probability = e * scale
-            hit, claimed, true = (probability * t).sum(), probability.sum(), t.sum()
+            hit, claimed, true = plane_sum(probability * t), plane_sum(probability), plane_sum(t)
             index = index + (hit + self.smooth) / (hit + self.alpha * (claimed - hit) + self.beta * (true - hit) + self.smooth)
         return 1.0 - index / self.num_classes
 
@@ -126,8 +133,8 @@ class CrossEntropyDice(SegmentationLoss):
         self.cross_entropy = CrossEntropy(num_classes, class_weights, ignore_index)
         self.dice = SoftDice(num_classes, smooth, ignore_index)
 
-    def of_head(self, parts: tuple, truth: list[Tensor]) -> Tensor:
-        return self.cross_entropy.of_head(parts, truth) + self.dice.of_head(parts, truth)
+    def of_head(self, parts: tuple, truth: list[Tensor], counted: list[Tensor]) -> Tensor:
+        return self.cross_entropy.of_head(parts, truth, counted) + self.dice.of_head(parts, truth, counted)
 
 # %% ../nbs/30_losses.ipynb #cell-028
 class Focal(SegmentationLoss):
@@ -137,13 +144,12 @@ class Focal(SegmentationLoss):
         super().__init__(num_classes, ignore_index)
         self.gamma, self.class_weights = gamma, _weights(class_weights, num_classes)
 
-    def of_head(self, parts: tuple, truth: list[Tensor]) -> Tensor:
+    def of_head(self, parts: tuple, truth: list[Tensor], counted: list[Tensor]) -> Tensor:
         shifted, _, total = parts
-        counted = add_planes(truth)
-        weight = add_planes([t * w for t, w in zip(truth, self.class_weights)])
-        log_p = add_planes([t * z for t, z in zip(truth, shifted)]) - counted * ops.log(total)
+        weight = add_planes([t * w for t, w in zip(counted, self.class_weights)])
+        log_p = add_planes([t * z for t, z in zip(truth, shifted)]) - add_planes(truth) * ops.log(total)
         unsure = ops.clamp(1.0 - ops.exp(log_p), 1e-6, 1.0)   # a power of exactly 0 has no gradient for gamma < 1
-        return -(weight * unsure**self.gamma * log_p).sum() / ops.maximum(weight.sum(), 1e-6)
+        return -plane_sum(weight * unsure**self.gamma * log_p) / ops.maximum(plane_sum(weight), 1e-6)
 
 # %% ../nbs/30_losses.ipynb #cell-031
 def _jaccard_steps(errors: Tensor, truth: Tensor) -> Tensor:
@@ -160,15 +166,15 @@ def _jaccard_steps(errors: Tensor, truth: Tensor) -> Tensor:
 class LovaszSoftmax(SegmentationLoss):
     "Lovász-softmax loss over the batch, mean over the classes present in it. Berman et al. 2018, \"The Lovász-softmax loss\"."
 
-    def of_head(self, parts: tuple, truth: list[Tensor]) -> Tensor:
+    def of_head(self, parts: tuple, truth: list[Tensor], counted: list[Tensor]) -> Tensor:
         _, exps, total = parts
         scale = add_planes(truth) / total
         loss, present = 0.0, 0.0
         for e, t in zip(exps, truth):
             errors = ops.abs(t - e * scale)                    # 0 where ignored, so such pixels weigh nothing
-            occurs = ops.minimum(t.sum(), 1.0)
-            steps = ops.stop_gradient(_jaccard_steps(ops.stop_gradient(errors), t))
-            loss, present = loss + occurs * (errors * steps).sum(), present + occurs
+            occurs = ops.minimum(plane_sum(t), 1.0)
+            steps = _jaccard_steps(ops.stop_gradient(errors).reshape(-1), t.reshape(-1)).reshape(errors.shape)
+            loss, present = loss + occurs * plane_sum(errors * ops.stop_gradient(steps)), present + occurs
         return loss / ops.maximum(present, 1.0)
 
 # %% ../nbs/30_losses.ipynb #cell-035

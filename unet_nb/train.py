@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from mindspore import nn, ops
 
-from .callbacks import Best, Progress, check_loss, evaluation_due
+from .callbacks import Best, Progress, check_loss, collapse_warning, evaluation_due
 from .checkpoint import checkpoint_name, find_checkpoint, load_checkpoint, load_network, load_optimizer, prune_checkpoints, save_checkpoint
 from .config import Config, ConfigError
 from .data.core import ImageSet
@@ -169,7 +169,8 @@ def fit(cfg: Config, run: Run | None = None) -> Run:
         _loop(trainer, run, batches, val, start)
         best = {"epoch": trainer.best.epoch, cfg.eval_metrics: trainer.best.score} if trainer.best.epoch else None
         facts = {"epoch": trainer.epoch, "train_seconds": round(time.perf_counter() - start, 2), "best": best}
-        score_into(run, as_function(trainer.net), cfg, val, facts)                 # the network as it is after the last epoch
+        scores = score_into(run, as_function(trainer.net), cfg, val, facts)        # the network as it is after the last epoch
+        if warning := collapse_warning(scores): run.log(f"warning: {warning}")
         save_figure(history_figure(run.history), run.figures / "history.png")
         run.set_status("done")
     return run
@@ -188,4 +189,5 @@ def _loop(trainer: Trainer, run: Run, batches: TrainBatches, val: ImageSet, star
         row = {"epoch": trainer.epoch, "steps": trainer.epoch * len(batches), "loss": loss, "lr": float(lrs[trainer.epoch * len(batches) - 1]),
                "seconds": round(time.perf_counter() - start, 2)}
         finish_epoch(trainer, run, row, scores, len(batches))
+        if scores and (warning := collapse_warning(scores)): run.log(f"warning: {warning}")
     if trainer.epoch < cfg.num_epochs: run.log(f"stopped early: {cfg.early_stop} evaluations without a better {cfg.eval_metrics} than {trainer.best.score:.4f}")
