@@ -22,7 +22,7 @@ setup(
     package_dir={"unet_nb.notebooks": "nbs/run", "unet_nb.recipes": "params"},
     package_data={"unet_nb.notebooks": ["*.ipynb"], "unet_nb.recipes": ["*.yaml"]},
     install_requires=cfg["requirements"].split(),
-    extras_require={"dev": cfg["dev_requirements"].split()},
+    extras_require={name: cfg[f"{name}_requirements"].split() for name in ("dev", "coco")},
     python_requires=f">={cfg['min_python']},<{cfg['max_python_exclusive']}",
     entry_points={"console_scripts": cfg["console_scripts"].split()},
     zip_safe=False,

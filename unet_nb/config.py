@@ -68,6 +68,7 @@ class DataParams(Params):
     num_folds: int = param(5, "number of folds (ISBI)", ge=2)
     split: float = param(0.8, "folder data: share of the sorted ids that trains; 1.0: folders train/ and val/", gt=0, le=1)
     group_key: str = param("", "folder data: keeps samples of a group on one side of the split; a regular expression with one group on the id, or a CSV file id,group")
+    two_class: Literal["auto", "ids", "half", "nonzero"] = param("auto", "folder data, two classes: how masks are read: auto (0/1 or black and white), ids, half (above half of white), nonzero")
     channel_order: Literal["RGB", "BGR"] = param("RGB", "folder data: order of colour channels; BGR for checkpoints of the zoo")
     foreground_crops: float = param(0.0, "crop_size: share of the crops that are centred on a pixel of a class other than 0", ge=0, le=1)
     train_augment: bool = param(True, "augment training images")
@@ -80,6 +81,12 @@ class DataParams(Params):
     val_anno_json: str = param("", "COCO: annotation file of the validation images")
     coco_dir: str = param("", "COCO: folder of the training images")
     val_coco_dir: str = param("", "COCO: folder of the validation images")
+    source_path: str = param("", "prepare: folder or zip archive of the original nuclei data set; data_path is where it is written to")
+    crowd: Literal["class", "ignore", "skip"] = param("class", "prepare, COCO: crowd regions count as their class, are ignored, or are left out")
+    keep_empty: bool = param(True, "prepare, COCO: also convert images without any of the chosen classes")
+    keep_jpeg: bool = param(False, "prepare, COCO: copy JPEG images instead of writing PNG")
+    keep_instances: bool = param(True, "prepare: keep numbered objects beside the masks, so that objects can be scored")
+    workers: int = param(0, "prepare: processes; 0: one for each processor", ge=0)
 
 # %% ../nbs/00_config.ipynb #cell-015
 class TrainParams(Params):

@@ -35,14 +35,14 @@ def given_params(files: list[str], overrides: dict[str, Any]) -> dict[str, Any]:
 def check_params(name: str, files: list[str], overrides: dict[str, Any]) -> tuple[Config, dict[str, Any]]:
     "The configuration that notebook `name` will run with, and the values that are given to it. Raises ConfigError in words."
     given = given_params(files, overrides)
-    if name == "train": cfg = load_params(*files, **overrides)
+    if name in ("train", "prepare"): cfg = load_params(*files, **overrides)
     else:
         from unet_nb.checkpoint import config_for_checkpoint     # needs MindSpore
         cfg, _ = config_for_checkpoint(given)
     return cfg, {k: getattr(cfg, k) for k in given}
 
 
-def launch(name: str, files: list[str] = (), **overrides: Any) -> Run:
+def launch(name: str, files: list[str] = (), /, **overrides: Any) -> Run:
     """Execute run notebook `name` with the parameters of `files` and `overrides` into a new run folder, and return it.
 
     What the notebook prints is shown as it comes. Raises `RunFailed` when a cell fails; the run is then marked as failed, and the executed

@@ -22,8 +22,8 @@ if TYPE_CHECKING: import pandas as pd                          # 0.6 s to import
 from .config import Config, load_params, resolve_path, shipped_dir
 
 # %% auto #0
-__all__ = ['atomic_path', 'write_text', 'write_json', 'git_state', 'env_info', 'Run', 'create_run', 'start_run', 'run_state',
-           'list_runs', 'newest_run']
+__all__ = ['atomic_path', 'write_text', 'write_json', 'git_state', 'env_info', 'Run', 'duration', 'create_run', 'start_run',
+           'run_state', 'list_runs', 'newest_run']
 
 # %% ../nbs/05_runs.ipynb #cell-006
 @contextmanager
@@ -135,6 +135,12 @@ def _guard(self: Run) -> Iterator[None]:
 Run.log, Run.set_status, Run.guard = _log, _set_status, _guard
 
 # %% ../nbs/05_runs.ipynb #cell-016
+def duration(seconds: float) -> str:
+    "Seconds in words: '42 s', '3 min 05 s', '2 h 10 min'."
+    s = round(seconds)
+    return f"{s} s" if s < 60 else f"{s // 60} min {s % 60:02d} s" if s < 3600 else f"{s // 3600} h {s % 3600 // 60:02d} min"
+
+# %% ../nbs/05_runs.ipynb #cell-019
 def create_run(cfg: Config, kind: str = "train") -> Run:
     "Make a new run folder in `cfg.output_path`, with parameters and environment in it. Raises OSError in words when it cannot be written."
     what = f"{cfg.model_name}_{cfg.dataset if cfg.data_path else 'demo'}".lower()
@@ -166,7 +172,7 @@ def start_run(cfg: Config, kind: str = "train") -> Run:
     run.set_status("running")
     return run
 
-# %% ../nbs/05_runs.ipynb #cell-020
+# %% ../nbs/05_runs.ipynb #cell-023
 def run_state(run: Run) -> str:
     "State of a run; 'killed' for one that says running while its process (on this host) is gone."
     s = run.status
@@ -189,7 +195,7 @@ def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
             rows.append({"run": path.parent.name, "state": f"unreadable: {e}"})
     return pd.DataFrame(rows)
 
-# %% ../nbs/05_runs.ipynb #cell-023
+# %% ../nbs/05_runs.ipynb #cell-026
 def newest_run(output_path: str | Path = "runs", kind: str = "train") -> Run:
     "The newest finished run of `kind` below `output_path`. Raises FileNotFoundError if there is none."
     for file in sorted(resolve_path(output_path).glob("*/status.json"), reverse=True):

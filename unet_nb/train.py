@@ -19,7 +19,9 @@ from .callbacks import Best, Progress, check_loss, collapse_warning, evaluation_
 from .checkpoint import checkpoint_name, find_checkpoint, load_checkpoint, load_network, load_optimizer, prune_checkpoints, save_checkpoint
 from .config import Config, ConfigError
 from .data.core import ImageSet
+from .data.doctor import quick_checks
 from .data.pipeline import TrainBatches, create_dataset, load_split
+from .data.weights import balanced_weights, class_frequencies
 from .device import setup_device
 from .evaluate import evaluate, score_into
 from .losses import create_loss
@@ -77,17 +79,17 @@ def loss_scale(cfg: Config) -> float: return 1.0 if amp_level(cfg) == "O0" else 
 
 # %% ../nbs/46_train.ipynb #cell-016
 def create_step(cfg: Config, net: nn.Cell, optimizer: nn.Cell):
-    "A compiled function (images, masks) -> loss that does one training step: images (N, C, H, W) float32, masks (N, H', W') int32."
+    "A compiled function (images, masks[, weights]) -> loss that does one training step: images (N, C, H, W) float32, masks int32 and weights float32 (N, H', W')."
     loss_of, scale = create_loss(cfg), loss_scale(cfg)
     if amp_level(cfg) != "O0": net = ms.amp.auto_mixed_precision(net, amp_level(cfg))
 
-    def forward(images, masks): return loss_of(net(images).astype(ms.float32), masks) * scale
+    def forward(images, masks, *weights): return loss_of(net(images).astype(ms.float32), masks, *weights) * scale
 
     gradient = ms.value_and_grad(forward, None, optimizer.parameters)
 
     @ms.jit
-    def step(images, masks):
-        loss, gradients = gradient(images, masks)
+    def step(images, masks, *weights):
+        loss, gradients = gradient(images, masks, *weights)
         return ops.depend(loss / scale, optimizer(gradients))
 
     return step
@@ -98,12 +100,18 @@ class Trainer:
 
     def __init__(self, cfg: Config, steps_per_epoch: int):
         self.cfg, self.epoch, self.best, self.history = cfg, 0, Best(), []
+        self.class_weights = cfg.class_weights
         self.net = create_model(cfg)
         self.optimizer = create_optimizer(cfg, self.net, steps_per_epoch * cfg.num_epochs)
 
     def state(self) -> dict:
         "What is saved beside the parameters, as JSON values."
         return {"epoch": self.epoch, "best": asdict(self.best), "history": self.history, "config": self.cfg.model_dump()}
+
+    def balance(self, train: ImageSet) -> list[float]:
+        "Take class weights from the frequencies of the classes in the training masks."
+        self.class_weights = balanced_weights(class_frequencies(train, self.cfg.num_classes, self.cfg.ignore_index))
+        return self.class_weights
 
     def resume(self) -> str:
         "Load `resume_ckpt`; returns a sentence that says what was taken from it."
@@ -126,8 +134,8 @@ def train_epoch(trainer: Trainer, step, batches: TrainBatches, dataset, progress
     trainer.net.set_train(True)
     batches.epoch = trainer.epoch                              # the data order depends on the epoch alone
     progress.resume_clock()
-    for i, (images, masks) in enumerate(dataset.create_tuple_iterator(num_epochs=1), start=1):
-        loss = float(step(images, masks).asnumpy())
+    for i, batch in enumerate(dataset.create_tuple_iterator(num_epochs=1), start=1):
+        loss = float(step(*batch).asnumpy())
         check_loss(loss, trainer.epoch + 1, i, trainer.cfg)
         progress.step(trainer.epoch + 1, i, loss)
     trainer.epoch += 1
@@ -161,11 +169,13 @@ def fit(cfg: Config, run: Run | None = None) -> Run:
         setup_device(cfg)
         train, val = load_split(cfg)
         write_json(run.path / "split.json", {"train": train.ids, "val": val.ids})
+        if cfg.data_path and cfg.dataset != "ISBI": quick_checks(train, val, cfg.num_classes, cfg.ignore_index, log=run.log)
         batches = TrainBatches(cfg, train)
         trainer = Trainer(cfg, len(batches))
         run.log(f"{train.name}: {len(train)} images, validation {len(val)}; {cfg.model_name} with {sum(p.size for p in trainer.net.trainable_params()):,} parameters; "
                 f"{cfg.num_epochs} epochs of {len(batches)} steps, batch {batches.batch}")
         if cfg.resume: run.log(f"resume: {trainer.resume()}")
+        if cfg.class_weights == "balanced": run.log(f"class weights: {trainer.balance(train)}")
         _loop(trainer, run, batches, val, start)
         best = {"epoch": trainer.best.epoch, cfg.eval_metrics: trainer.best.score} if trainer.best.epoch else None
         facts = {"epoch": trainer.epoch, "train_seconds": round(time.perf_counter() - start, 2), "best": best}
@@ -179,7 +189,8 @@ def fit(cfg: Config, run: Run | None = None) -> Run:
 def _loop(trainer: Trainer, run: Run, batches: TrainBatches, val: ImageSet, start: float) -> None:
     "All epochs."
     cfg, dataset = trainer.cfg, create_dataset(batches)
-    step, forward = create_step(cfg, trainer.net.set_train(), trainer.optimizer), as_function(trainer.net)
+    loss_cfg = cfg.model_copy(update={"class_weights": trainer.class_weights})
+    step, forward = create_step(loss_cfg, trainer.net.set_train(), trainer.optimizer), as_function(trainer.net)
     lrs = learning_rates(cfg, len(batches) * cfg.num_epochs)
     run.log("compiling the training step …")
     progress = Progress(run, cfg.num_epochs, len(batches), batches.batch, trainer.epoch)
