@@ -148,6 +148,8 @@ class RunParams(Params):
 class ExportParams(Params):
     "Export and inference files."
     file_name: str = param("unet", "name of the exported file, without suffix")
+    model_file: str = param("", "exported file to evaluate (.onnx, .mindir), or the run folder of an export; empty: the newest export")
+    export_report: bool = param(False, "export: also float16 and int8 variants, and a table of size, score and latency")
     file_format: Literal["MINDIR", "AIR", "ONNX"] = param("MINDIR", "format of the exported file")
     width: int = param(256, "width of the exported input, pixels", ge=1)
     height: int = param(256, "height of the exported input, pixels", ge=1)

@@ -36,9 +36,15 @@ def check_params(name: str, files: list[str], overrides: dict[str, Any]) -> tupl
     "The configuration that notebook `name` will run with, and the values that are given to it. Raises ConfigError in words."
     given = given_params(files, overrides)
     if name in ("train", "prepare"): cfg = load_params(*files, **overrides)
+    elif name in ("infer_onnx", "infer_mindir"):
+        from unet_nb.infer import config_for_model               # needs MindSpore
+        cfg, _ = config_for_model(given, name.removeprefix("infer_"))
     else:
         from unet_nb.checkpoint import config_for_checkpoint     # needs MindSpore
         cfg, _ = config_for_checkpoint(given)
+        if name == "export":
+            from unet_nb.export import check_export
+            check_export(cfg)
     return cfg, {k: getattr(cfg, k) for k in given}
 
 
