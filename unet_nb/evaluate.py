@@ -22,7 +22,7 @@ from .metrics.overlap import confusion, dataset_scores, zoo_scores
 from .metrics.objects import object_scores, split_objects
 from .models.function import as_function
 from .models.registry import count_parameters, create_model
-from .plots import prediction_figure, save_figure
+from .plots import levels_figure, prediction_figure, save_figure
 from .predict import Forward, predict_network_scale, to_size
 from .runs import Run, write_json
 
@@ -119,7 +119,9 @@ def evaluate_checkpoint(cfg: Config, checkpoint: Checkpoint, run: Run) -> Run:
         load_network(net, checkpoint)
         write_json(run.path / "split.json", {"val": val.ids})
         facts = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.state.get("epoch")}
-        if cfg.model_name == "unet_nested" and cfg.use_ds and not cfg.level: facts["levels"] = score_levels(cfg, checkpoint, val)
+        if cfg.model_name == "unet_nested" and cfg.use_ds and not cfg.level:
+            facts["levels"] = score_levels(cfg, checkpoint, val)
+            save_figure(levels_figure(facts["levels"]), run.figures / "levels.png")
         score_into(run, as_function(net), cfg, val, facts)
         run.set_status("done")
     return run

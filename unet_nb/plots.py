@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WRONG', 'color_mask', 'overlay', 'show_image', 'error_map', 'prediction_figure', 'save_figure', 'data_figure',
-           'history_figure']
+           'history_figure', 'levels_figure']
 
 # %% ../nbs/34_plots.ipynb #cell-003
 from collections.abc import Sequence
@@ -101,4 +101,15 @@ def history_figure(history: pd.DataFrame) -> Figure:
     if scores: axes[1].legend(fontsize=8)
     axes[2].plot(history.epoch, history.lr, "o-", ms=3, color="#009e73"); axes[2].set_title("learning rate", fontsize=9)
     for ax in axes: ax.set_xlabel("epoch", fontsize=8); ax.tick_params(labelsize=8); ax.grid(alpha=0.3)
+    return fig
+
+# %% ../nbs/34_plots.ipynb #cell-019
+def levels_figure(rows: list[dict]) -> Figure:
+    "Score against time of the pruned networks L1, L2, … (rows with level, foreground_iou, dice_coeff, seconds)."
+    fig = Figure(figsize=(5.2, 3), dpi=90, layout="constrained")
+    ax = fig.subplots()
+    for score, color in (("dice_coeff", "#0072b2"), ("foreground_iou", "#d55e00")):
+        ax.plot([row["seconds"] * 1000 for row in rows], [row[score] for row in rows], "o-", color=color, label=score)
+        for row in rows: ax.annotate(f"L{row['level']}", (row["seconds"] * 1000, row[score]), xytext=(4, -10), textcoords="offset points", fontsize=8)
+    ax.set_xlabel("milliseconds for an image", fontsize=8); ax.legend(fontsize=8); ax.grid(alpha=0.3); ax.tick_params(labelsize=8)
     return fig
