@@ -35,7 +35,7 @@ def given_params(files: list[str], overrides: dict[str, Any]) -> dict[str, Any]:
 def check_params(name: str, files: list[str], overrides: dict[str, Any]) -> tuple[Config, dict[str, Any]]:
     "The configuration that notebook `name` will run with, and the values that are given to it. Raises ConfigError in words."
     given = given_params(files, overrides)
-    if name in ("train", "prepare"): cfg = load_params(*files, **overrides)
+    if name in ("train", "prepare", "cross_validate", "compare"): cfg = load_params(*files, **overrides)
     elif name in ("infer_onnx", "infer_mindir"):
         from unet_nb.infer import config_for_model               # needs MindSpore
         cfg, _ = config_for_model(given, name.removeprefix("infer_"))
@@ -76,7 +76,7 @@ class RunFailed(RuntimeError):
     "A run notebook stopped with an error; the message is the notebook's, and says where the run folder is."
 
 
-SPEAKING = ("ConfigError", "ValueError", "FileNotFoundError", "FileExistsError", "OSError", "TrainingError")
+SPEAKING = ("ConfigError", "ValueError", "FileNotFoundError", "FileExistsError", "OSError", "TrainingError", "RuntimeError")
 
 
 def _reason(error: BaseException) -> str:

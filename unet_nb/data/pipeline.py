@@ -15,7 +15,8 @@ from ..config import Config, ConfigError, resolve_path, valid_output_size
 from .augment import build_augment, random_crop
 from .core import ImageSet, Sample, check_pair, preprocess_zoo, scale_image, set_channels
 from .demo import demo_set
-from .folder import load_folder_split
+from .folder import group_of_ids, load_folder, load_folder_split
+from .folds import cut_fold
 from .isbi import load_isbi, zoo_fold
 from .weights import border_weights, foreground_crop
 
@@ -28,16 +29,19 @@ def load_stack_images(cfg: Config) -> ImageSet:
 def load_split(cfg: Config) -> tuple[ImageSet, ImageSet]:
     """Training and validation images. Raises ConfigError, FileNotFoundError or ValueError in words.
 
-    Stacks: the zoo's fold `cross_valid_ind` of `num_folds`, every slice checked. Folders: `split` and `group_key`, see
-    `data.folder.load_folder_split`; a sample is checked when it is read.
+    Stacks: fold `cross_valid_ind` of `num_folds`, cut by `fold_scheme`, every slice checked. Folders: `split` and `group_key`, see
+    `data.folder.load_folder_split`, or the same folds; a sample is checked when it is read.
     """
+    groups = resolve_path(cfg.group_key) if cfg.group_key.endswith(".csv") else cfg.group_key or None
+    reading = {"two_class": cfg.two_class, "ignore_index": cfg.ignore_index, "channel_order": cfg.channel_order}
     if cfg.data_path and cfg.dataset != "ISBI":
-        groups = resolve_path(cfg.group_key) if cfg.group_key.endswith(".csv") else cfg.group_key or None
-        return load_folder_split(resolve_path(cfg.data_path), cfg.split, cfg.num_classes, groups, two_class=cfg.two_class,
-                                 ignore_index=cfg.ignore_index, channel_order=cfg.channel_order)
-    images = load_stack_images(cfg)
-    for sample in images: check_pair(sample.image, sample.mask, cfg.num_classes, f"{images.source or images.name}, {sample.id}", cfg.ignore_index)
-    train, val = zoo_fold(cfg.cross_valid_ind, len(images), cfg.num_folds)
+        if cfg.fold_scheme == "zoo": return load_folder_split(resolve_path(cfg.data_path), cfg.split, cfg.num_classes, groups, **reading)
+        images = load_folder(resolve_path(cfg.data_path), cfg.num_classes, **reading)
+    else:
+        images = load_stack_images(cfg)
+        for sample in images: check_pair(sample.image, sample.mask, cfg.num_classes, f"{images.source or images.name}, {sample.id}", cfg.ignore_index)
+    if cfg.fold_scheme == "zoo": train, val = zoo_fold(cfg.cross_valid_ind, len(images), cfg.num_folds)
+    else: train, val = cut_fold(cfg.cross_valid_ind, len(images), cfg.num_folds, cfg.fold_scheme, group_of_ids(images.ids, groups) if groups else None)
     return images.subset(train, f"{images.name} (training)"), images.subset(val, f"{images.name} (validation)")
 
 # %% ../../nbs/16_data.pipeline.ipynb #cell-011
