@@ -272,6 +272,12 @@ class Config(CloudParams, ExportParams, RunParams, EvalParams, TrainParams, Mode
         "Number of epochs that are run: passes over the images divided by the passes inside an epoch."
         return (self.distribute_epochs if self.run_distribute else self.epochs) // self.repeat
 
+    @property
+    def class_names(self) -> list[str]:
+        "Names of the classes for tables and exported files: those of coco_classes, of the known two-class data sets, else numbers."
+        known = {"ISBI": ["membrane", "cell"], "Cell_nuclei": ["background", "nucleus"]}.get(self.dataset, [])
+        return self.coco_classes or (known if len(known) == self.num_classes else [str(k) for k in range(self.num_classes)])
+
     def changed(self) -> dict[str, Any]:
         "The parameters that differ from their defaults."
         return {k: v for k, v in self.model_dump().items() if v != _default(type(self).model_fields[k])}
@@ -355,7 +361,7 @@ def _explain(error: ValidationError, model: type[Params]) -> str:
         lines.setdefault(name or text, text)
     return "\n".join(lines.values())
 
-# %% ../nbs/00_config.ipynb #cell-045
+# %% ../nbs/00_config.ipynb #cell-047
 def work_dir() -> Path:
     "Folder that relative paths start from: the clone's root when the current folder is inside its `nbs/`, else the current folder."
     here = Path.cwd()
@@ -368,7 +374,7 @@ def resolve_path(path: str | Path) -> Path:
     "An absolute path; `~` is the home folder, relative paths start from `work_dir()`."
     return Path(os.path.normpath(work_dir() / Path(path).expanduser()))
 
-# %% ../nbs/00_config.ipynb #cell-048
+# %% ../nbs/00_config.ipynb #cell-050
 class _UniqueKeys(yaml.SafeLoader):
     "A YAML loader that refuses a key given twice (plain YAML takes the last in silence)."
 
@@ -400,7 +406,7 @@ def find_recipe(name: str | Path) -> Path:
     names = sorted(p.stem for p in recipe_dir().glob("*.yaml"))
     raise ConfigError(f"recipe not found: {path}; give a YAML file, or one of the kit's recipes: {', '.join(names)}")
 
-# %% ../nbs/00_config.ipynb #cell-049
+# %% ../nbs/00_config.ipynb #cell-051
 def read_yaml(path: str | Path) -> dict[str, Any]:
     "The values of a recipe: the first document of the YAML file. Raises `ConfigError` in words for a file that is not one."
     path = find_recipe(path)
@@ -428,7 +434,7 @@ def load_params(*files: str | Path, **overrides: Any) -> Config:
     values.update({ALIASES.get(k, k): v for k, v in overrides.items()})
     return Config(**values)
 
-# %% ../nbs/00_config.ipynb #cell-055
+# %% ../nbs/00_config.ipynb #cell-057
 def _type_text(annotation: Any) -> str:
     if get_origin(annotation) is Literal: return "str"
     if _is_union(annotation): return " | ".join("None" if a is type(None) else _type_text(a) for a in get_args(annotation))
@@ -446,7 +452,7 @@ def parameters_cell() -> str:
             lines.append(f"{name}: {kind} = {_default(field)!r}  # {field.description}")
     return "\n".join(lines[1:])
 
-# %% ../nbs/00_config.ipynb #cell-058
+# %% ../nbs/00_config.ipynb #cell-060
 def notebook_params(namespace: dict[str, Any]) -> dict[str, Any]:
     """The parameters given in a notebook: among its variables (`globals()`) those that differ from the default or that papermill injected.
 
@@ -466,7 +472,7 @@ def _injected(sources: list[str]) -> set[str]:
     statements = [node for s in sources if s.startswith("# Parameters\n") for node in ast.parse(s).body if isinstance(node, ast.Assign)]
     return {target.id for node in statements for target in node.targets if isinstance(target, ast.Name)}
 
-# %% ../nbs/00_config.ipynb #cell-061
+# %% ../nbs/00_config.ipynb #cell-063
 def params_table() -> list[tuple[str, str, str, str]]:
     "A row (name, type, default, help) for each parameter."
     return [(n, _choices(f.annotation), repr(_default(f)), f.description or "") for n, f in Config.model_fields.items()]

@@ -232,7 +232,7 @@ def _mean_score(name: str, way: Variant, values: Sequence[float], rng: np.random
 def _pooled_scores(way: Variant, cfg: Config, rng: np.random.Generator) -> list[dict]:
     "Dice and IoU of each class and mean IoU, of all pixels of all images together."
     matrices = np.stack(way.confusions)
-    names = cfg.coco_classes or [str(k) for k in range(cfg.num_classes)]
+    names = cfg.class_names
     picks = {f"{score} {name}": lambda m, score=score, k=k: class_scores(m)[score][..., k] for score in ("dice", "iou") for k, name in enumerate(names)}
     picks["mean IoU"] = lambda m: np.nanmean(class_scores(m)["iou"], axis=-1)
     rows = []
@@ -341,7 +341,7 @@ def save_results(run: Run, cfg: Config, runs: Sequence[Run], ways: Sequence[Vari
         write_text(run.path / "scores.csv", table.drop(columns="by fold").to_csv(index=False))
         write_text(run.path / "out_of_fold.csv", pd.concat([pd.DataFrame(w.rows).assign(variant=w.name) for w in ways]).to_csv(index=False))
         means = {k: float(np.nanmean([r[k] for r in single.rows])) for k in ("dice_coeff", "iou")}
-        pooled = dataset_scores(np.stack(single.confusions), cfg.coco_classes or None) | {"per_image": single.rows}
+        pooled = dataset_scores(np.stack(single.confusions), cfg.class_names) | {"per_image": single.rows}
         write_json(run.path / "metrics.json", means | pooled | {"variants": {w.name: table[table.variant == w.name].set_index("score").value.to_dict() for w in ways}})
         if len({p.shape for p in last.class1}) == 1: save_stack(run.path / "out_of_fold.tif", np.stack(last.class1).astype(np.float32))
         write_text(run.path / "report.html", report(run, cfg, runs, ways, samples, table))

@@ -54,7 +54,7 @@ def evaluate(forward: Forward, cfg: Config, images: ImageSet, on_image: OnImage 
         scores, matrix, p = score_image(forward, cfg, sample)
         zoo.append(scores); matrices.append(matrix)
         if on_image: on_image(sample, p, scores)
-    hard = dataset_scores(np.stack(matrices), class_names=cfg.coco_classes or None)
+    hard = dataset_scores(np.stack(matrices), class_names=cfg.class_names)
     rows = [{"id": i, **z, **row} for i, z, row in zip(images.ids, zoo, hard.pop("per_image"))]
     return {key: float(np.nanmean([z[key] for z in zoo])) for key in ("dice_coeff", "iou")} | hard | {"per_image": rows}
 

@@ -59,7 +59,7 @@ PATHS = {"data_path", "anno_json", "val_anno_json", "coco_dir", "val_coco_dir", 
 
 def description(cfg: Config, net: SegmentationNet, checkpoint: Checkpoint) -> dict[str, Any]:
     "What an exported file says about itself, JSON values; `onnx_infer` documents the parts."
-    names = cfg.coco_classes or (["membrane", "cell"] if cfg.dataset == "ISBI" and cfg.num_classes == 2 else [f"class {i}" for i in range(cfg.num_classes)])
+    names = cfg.class_names
     trained = {name for group in (DataParams, ModelParams, TrainParams, EvalParams) for name in group.model_fields} - PATHS
     history = checkpoint.state.get("history") or [{}]
     return {

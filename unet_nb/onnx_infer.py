@@ -152,11 +152,19 @@ def read_pages(path: str | Path) -> list[np.ndarray]:
     if not path.is_file(): raise FileNotFoundError(f"image not found: {path}")
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
-            with tifffile.TiffFile(path) as tif: return [page.asarray() for page in tif.pages]
+            try:
+                with tifffile.TiffFile(path) as tif: return [page.asarray() for page in tif.pages]
+            except ValueError:                                   # LZW and a few more need the package imagecodecs there; OpenCV has them built in
+                found, pages = cv2.imreadmulti(str(path), flags=cv2.IMREAD_UNCHANGED)
+                if not found: raise
+                return [_rgb(page) for page in pages]
         image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     except Exception as e: raise ValueError(f"{path}: not a readable image ({e})") from None
     if image is None: raise ValueError(f"{path}: not a readable image")
-    return [image if image.ndim == 2 else image[..., [2, 1, 0, 3][:image.shape[2]]]]
+    return [_rgb(image)]
+
+
+def _rgb(image: np.ndarray) -> np.ndarray: return image if image.ndim == 2 else image[..., [2, 1, 0, 3][:image.shape[2]]]     # OpenCV reads BGR
 
 
 def write_masks(path: str | Path, masks: list[np.ndarray]) -> None:
