@@ -41,7 +41,7 @@ def test_from_the_original_to_object_scores(original, tmp_path):
     assert cv2.imread(str(tmp_path / "fixed/n1/mask.png"), cv2.IMREAD_UNCHANGED).max() == 1
 
     done = command(BIN / "unet_nb", "run", "train", "-f", "nuclei_fast", "-p", "model_name", "unet_nested", "-p", "data_path", "ready", "-p", "crop_size", "[32, 32]", "-p", "depth", 2, "-p", "base_channels", 8,
-                   "-p", "lr", 0.01, "-p", "epochs", 60, "-p", "repeat", 60, "-p", "batch_size", 4, cwd=tmp_path)
+                   "-p", "foreground_crops", 0.5, "-p", "augment", "none", "-p", "lr", 0.01, "-p", "epochs", 60, "-p", "repeat", 60, "-p", "batch_size", 4, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     run = Path(done.stdout.splitlines()[-1])
     metrics = json.loads((run / "metrics.json").read_text())
