@@ -9,6 +9,7 @@ import ast
 import difflib
 import importlib.util
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -20,7 +21,7 @@ from pydantic.fields import FieldInfo
 __all__ = ['ModelName', 'Size', 'ALIASES', 'SAID_OTHERWISE', 'ConfigError', 'Params', 'param', 'ModelParams', 'DataParams',
            'TrainParams', 'EvalParams', 'RunParams', 'ExportParams', 'CloudParams', 'valid_output_size', 'size_error',
            'unknown_parameter', 'Config', 'work_dir', 'resolve_path', 'shipped_dir', 'recipe_dir', 'find_recipe',
-           'read_yaml', 'load_params', 'parameters_cell', 'notebook_params', 'params_table']
+           'read_yaml', 'merge_params', 'load_params', 'parameters_cell', 'notebook_params', 'params_table']
 
 # %% ../nbs/00_config.ipynb #cell-006
 class ConfigError(ValueError):
@@ -192,7 +193,7 @@ def size_error(cfg: Config, size: Size, what: str) -> str | None:
         bad = [n for n in size if not valid_output_size(n, depth)]
         near = sorted({m for n in bad for m in _nearest(n, lambda m: bool(valid_output_size(m, depth)))})
         return f"{what}: unet_medical with depth {depth} cannot take a side of {bad[0]} pixels; the nearest that work are {near}" if bad else None
-    divisor = 2**depth * (cfg.stem_factor if cfg.model_name == "unet_fast" else 1)
+    divisor = cfg.size_divisor
     bad = [n for n in size if n < 1 or n % divisor]
     near = sorted({m for n in bad for m in _nearest(n, lambda m: m % divisor == 0)})
     return f"{what}: {cfg.model_name} needs sides divisible by {divisor}, {bad[0]} is not; the nearest that work are {near}" if bad else None
@@ -266,6 +267,11 @@ class Config(CloudParams, ExportParams, RunParams, EvalParams, TrainParams, Mode
     def network_depth(self) -> int:
         "Number of down-samplings of the chosen network."
         return self.depth or (2 if self.model_name == "unet_fast" else 4)
+
+    @property
+    def size_divisor(self) -> int:
+        "By what the sides of the input of a padded network must divide."
+        return 2**self.network_depth * (self.stem_factor if self.model_name == "unet_fast" else 1)
 
     @property
     def num_epochs(self) -> int:
@@ -420,21 +426,22 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return first
 
 
-def load_params(*files: str | Path, **overrides: Any) -> Config:
-    """One checked `Config` from recipes and single values; later ones win, and `overrides` win over all.
-
-    Raises `ConfigError` that names the file and the parameter.
-    """
+def merge_params(files: Sequence[str | Path], overrides: dict[str, Any]) -> dict[str, Any]:
+    "The values that recipes and single values set, under their real names; later ones win, and `overrides` win over all."
     values: dict[str, Any] = {}
     for file in files:
         for name, value in read_yaml(file).items():
             if ALIASES.get(name, name) not in Config.model_fields:
                 raise ConfigError(f"{find_recipe(file)}: {unknown_parameter(name, Config.model_fields)}")
             values[ALIASES.get(name, name)] = value
-    values.update({ALIASES.get(k, k): v for k, v in overrides.items()})
-    return Config(**values)
+    return values | {ALIASES.get(k, k): v for k, v in overrides.items()}
 
-# %% ../nbs/00_config.ipynb #cell-057
+
+def load_params(*files: str | Path, **overrides: Any) -> Config:
+    "One checked `Config` from recipes and single values, see `merge_params`. Raises `ConfigError` that names the file and the parameter."
+    return Config(**merge_params(files, overrides))
+
+# %% ../nbs/00_config.ipynb #cell-058
 def _type_text(annotation: Any) -> str:
     if get_origin(annotation) is Literal: return "str"
     if _is_union(annotation): return " | ".join("None" if a is type(None) else _type_text(a) for a in get_args(annotation))
@@ -452,7 +459,7 @@ def parameters_cell() -> str:
             lines.append(f"{name}: {kind} = {_default(field)!r}  # {field.description}")
     return "\n".join(lines[1:])
 
-# %% ../nbs/00_config.ipynb #cell-060
+# %% ../nbs/00_config.ipynb #cell-061
 def notebook_params(namespace: dict[str, Any]) -> dict[str, Any]:
     """The parameters given in a notebook: among its variables (`globals()`) those that differ from the default or that papermill injected.
 
@@ -472,7 +479,7 @@ def _injected(sources: list[str]) -> set[str]:
     statements = [node for s in sources if s.startswith("# Parameters\n") for node in ast.parse(s).body if isinstance(node, ast.Assign)]
     return {target.id for node in statements for target in node.targets if isinstance(target, ast.Name)}
 
-# %% ../nbs/00_config.ipynb #cell-063
+# %% ../nbs/00_config.ipynb #cell-064
 def params_table() -> list[tuple[str, str, str, str]]:
     "A row (name, type, default, help) for each parameter."
     return [(n, _choices(f.annotation), repr(_default(f)), f.description or "") for n, f in Config.model_fields.items()]

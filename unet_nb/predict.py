@@ -31,7 +31,7 @@ Forward = Callable[[np.ndarray], np.ndarray]              # (N, C, H, W) float32
 # %% ../nbs/41_predict.ipynb #cell-009
 def grid_step(cfg: Config) -> int:
     "Pixels after which the pooling grid of the network of `cfg` repeats: 2^depth, times the stem's factor for unet_fast."
-    return 2**cfg.network_depth * (cfg.stem_factor if cfg.model_name == "unet_fast" else 1)
+    return cfg.size_divisor
 
 
 def border_for(cfg: Config, size: tuple[int, int]) -> list[tuple[int, int]]:
