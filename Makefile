@@ -1,11 +1,13 @@
 # make demo   a network trained on generated data, in minutes, with figures in runs/
+# make lab    JupyterLab on the explore notebooks: from your own images to a trained network and its predictions
 # make test   all tests
-# Both make the environment (.venv) first, when it is not there. PYTHON=/path/to/python chooses the interpreter.
+# make docs   the documentation as a static site in _docs/
+# All make the environment (.venv) first, when it is not there. PYTHON=/path/to/python chooses the interpreter.
 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help env demo test readme clean
+.PHONY: help env demo lab test readme docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,6 +33,12 @@ $(VENV)/.ready: settings.ini setup.py
 demo: env
 	$(BIN)/unet_nb run train -f params/demo.yaml
 
+# Settings of this environment's JupyterLab: notebooks are saved with the state of their widgets, so they show when opened again; no request for news.
+lab: env
+	@mkdir -p $(VENV)/share/jupyter/lab/settings
+	@echo '{"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": true}, "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' > $(VENV)/share/jupyter/lab/settings/overrides.json
+	$(BIN)/unet_nb lab
+
 test: env
 	$(BIN)/python -m pytest
 
@@ -38,5 +46,9 @@ test: env
 readme: env
 	$(BIN)/python tests/render_readme.py
 
+# A link to a page or heading that is not there ends the build.
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) _docs build dist *.egg-info

@@ -7,14 +7,14 @@ from unet_nb.train import fit
 
 
 def write_rare_classes(folder, count: int = 12, size: int = 128) -> None:
-    "Noisy pictures with one small disc (class 1) and one small ring (class 2) of the same brightness: about 0.6 % of the pixels."
+    "Noisy pictures with one small disc (class 1) and one small ring (class 2) of the same brightness: about 0.8 % of the pixels."
     rng = np.random.default_rng(0)
     for i in range(count):
         mask = np.zeros((size, size), np.uint8)
-        for k, radius, thickness in ((1, 4, -1), (2, 6, 1)):
+        for k, radius, thickness in ((1, 4, -1), (2, 6, 2)):
             x, y = map(int, rng.integers(12, size - 12, 2))
             cv2.circle(mask, (x, y), radius, k, thickness)
-        image = 90 + 28 * (mask > 0) + rng.normal(0, 25, mask.shape)
+        image = 90 + 20 * (mask > 0) + rng.normal(0, 25, mask.shape)
         for kind, values in (("images", image.clip(0, 255).astype(np.uint8)), ("masks", mask)):
             (folder / kind).mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(folder / kind / f"{i:02d}.png"), values)

@@ -48,7 +48,7 @@ def exported(trained) -> Path:
 
 
 def test_the_export_explains_itself(exported):
-    assert {p.name for p in exported.parent.iterdir()} == {"params.yaml", "env.json", "log.txt", "metrics.json", "parity.json", "report.csv", "status.json", "unet.onnx", "variants", "export.ipynb"}
+    assert {p.name for p in exported.parent.iterdir()} == {"params.yaml", "env.json", "log.txt", "metrics.json", "parity.json", "report.csv", "report.html", "status.json", "unet.onnx", "variants", "export.ipynb"}
     assert json.loads((exported.parent / "status.json").read_text())["state"] == "done"
     rows = json.loads((exported.parent / "parity.json").read_text())
     assert len({tuple(row["shape"]) for row in rows}) == 3 and max(row["difference"] for row in rows) <= 1e-5

@@ -46,7 +46,7 @@ def by_command(tmp_path_factory) -> Path:
 
 def test_the_run_folder_explains_itself(by_command):
     names = {p.name for p in by_command.iterdir()}
-    assert names == {"params.yaml", "env.json", "split.json", "history.csv", "metrics.json", "log.txt", "status.json", "checkpoints", "figures", "train.ipynb"}
+    assert names == {"params.yaml", "env.json", "split.json", "history.csv", "metrics.json", "log.txt", "status.json", "report.html", "checkpoints", "figures", "train.ipynb"}
     assert json.loads((by_command / "status.json").read_text())["state"] == "done"
     metrics = json.loads((by_command / "metrics.json").read_text())
     assert {"dice_coeff", "iou", "per_class", "per_image"} <= set(metrics)
@@ -117,7 +117,7 @@ def test_runs_are_listed(by_command):
     (["-p", "data_path", "nowhere"], "nowhere"),
     (["-p", "model_name", "unet_large"], "unet_medical"),
     (["-p", "crop_size", "[100, 100]"], "divisible by 16"),
-    (["-p", "device_target", "Ascend"], "finds no Ascend"),
+    (["-p", "device_target", "Ascend"], "Ascend cannot be used here"),
     (["-p", "resume", "True", "-p", "resume_ckpt", "none.ckpt"], "checkpoint not found"),
     (["-p", "output_path", "/proc/runs"], "output_path"),
     (["-f", "nowhere.yaml"], "recipe not found"),

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CAUTION', 'scored', 'find_runs', 'different_params', 'image_scores', 'scores_with_intervals', 'permutation_test',
-           'holm', 'verdict', 'paired_tests', 'worst_images', 'images_figure', 'save_comparison']
+           'holm', 'verdict', 'paired_tests', 'worst_images', 'images_figure', 'lowest_pictures', 'save_comparison']
 
 # %% ../nbs/57_compare.ipynb #cell-003
 import itertools
@@ -15,7 +15,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .config import Config, ConfigError, resolve_path
-from .cross_validate import bootstrap_interval, curves_figure, html_report, mean_statistic
+from .cross_validate import curves_figure
+from .report import Picture, html_report, mean_interval, prediction_pictures
 from .runs import Run, write_json, write_text
 
 # %% ../nbs/57_compare.ipynb #cell-006
@@ -61,7 +62,7 @@ def scores_with_intervals(runs: Sequence[Run], score: str, seed: int = 0) -> pd.
     table, rows = image_scores(runs, score), []
     for run in runs:
         values = table[run.path.name].dropna()
-        low, high = bootstrap_interval(mean_statistic(values), len(values), np.random.default_rng(seed))
+        low, high = mean_interval(values, np.random.default_rng(seed))
         rows.append({"run": run.path.name, "images": len(values), score: values.mean(), "low": low, "high": high, "lowest": f"{values.min():.4f} ({values.idxmin()})",
                      "seconds": run.metrics.get("train_seconds")})
     return pd.DataFrame(rows).set_index("run")
@@ -108,7 +109,7 @@ def paired_tests(runs: Sequence[Run], score: str, seed: int = 0) -> pd.DataFrame
     for run in runs[1:]:
         d = (table[run.path.name] - table[runs[0].path.name]).dropna()
         rng = np.random.default_rng(seed)
-        low, high = bootstrap_interval(mean_statistic(d), len(d), rng)
+        low, high = mean_interval(d, rng)
         rows.append({"run": run.path.name, "images": len(d), "difference": d.mean(), "low": low, "high": high, "higher on": int((d > 0).sum()), "p": permutation_test(d, rng), "d": d})
     result = pd.DataFrame(rows)
     result["p"] = holm(result.p)
@@ -140,13 +141,18 @@ def images_figure(runs: Sequence[Run], score: str) -> Figure:
     return fig
 
 # %% ../nbs/57_compare.ipynb #cell-027
+def lowest_pictures(runs: Sequence[Run]) -> list[Picture]:
+    "The drawn prediction with the lowest score of each run."
+    return [Picture(p.wide, f"{run.path.name}, {p.caption}", p.narrow) for run in runs for p in prediction_pictures(run)[:1]]
+
+
 def save_comparison(run: Run, runs: Sequence[Run], score: str) -> None:
     "Write comparison.csv, metrics.json and the self-contained report.html of `runs` into `run`."
     with run.guard():
-        scores, tests = scores_with_intervals(runs, score), paired_tests(runs, score)
+        scores, tests, names = scores_with_intervals(runs, score), paired_tests(runs, score), [r.path.name for r in runs]
         write_text(run.path / "comparison.csv", scores.join(tests, rsuffix=" of the test").to_csv())
         write_json(run.path / "metrics.json", {"score": score, "runs": [str(r.path) for r in runs], "verdicts": tests.verdict.to_dict()})
         write_text(run.path / "report.html", html_report("Comparison of runs", [
             "# In words", *tests.verdict, CAUTION, "# Scores", scores, images_figure(runs, score), "# Parameters that differ", different_params(runs),
-            "# Curves", curves_figure(runs, [r.path.name for r in runs]), "# The lowest scores", worst_images(runs, score), "# Paired tests", tests.drop(columns="verdict")]))
+            "# Curves", Picture(curves_figure(runs, names), narrow=curves_figure(runs, names, columns=1)), "# The lowest scores", worst_images(runs, score), *lowest_pictures(runs), "# Paired tests", tests.drop(columns="verdict")]))
         run.set_status("done")

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import ast
 import difflib
+import html
 import importlib.util
 import os
-from collections.abc import Sequence
+import re
+import reprlib
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -18,19 +24,43 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.fields import FieldInfo
 
 # %% auto #0
-__all__ = ['ModelName', 'Size', 'ALIASES', 'SAID_OTHERWISE', 'ConfigError', 'Params', 'param', 'ModelParams', 'DataParams',
-           'TrainParams', 'EvalParams', 'RunParams', 'ExportParams', 'CloudParams', 'valid_output_size', 'size_error',
-           'unknown_parameter', 'Config', 'work_dir', 'resolve_path', 'shipped_dir', 'recipe_dir', 'find_recipe',
-           'read_yaml', 'merge_params', 'load_params', 'parameters_cell', 'notebook_params', 'params_table']
+__all__ = ['ModelName', 'Size', 'ALIASES', 'SAID_OTHERWISE', 'ShortTraceback', 'short_traceback', 'short_errors', 'ConfigError',
+           'Params', 'param', 'ModelParams', 'DataParams', 'TrainParams', 'EvalParams', 'RunParams', 'ExportParams',
+           'CloudParams', 'valid_output_size', 'size_error', 'is_url', 'url_error', 'shortened', 'unknown_parameter',
+           'Config', 'work_dir', 'resolve_path', 'shipped_dir', 'recipe_dir', 'find_recipe', 'read_yaml',
+           'merge_params', 'load_params', 'parameters_cell', 'notebook_params', 'params_table']
 
 # %% ../nbs/00_config.ipynb #cell-006
-class ConfigError(ValueError):
+class ShortTraceback:
+    "Mixin of exceptions whose words say all that a user needs: a notebook shows them without the way through the kit."
+    def _render_traceback_(self) -> list[str]: return short_traceback(self)
+
+
+def short_traceback(error: BaseException) -> list[str]:
+    "What a notebook shows for a mistake of its user: name and words of the error, and the line of the cell that it comes from."
+    cells = [frame for frame in traceback.extract_tb(error.__traceback__) if re.search(r"ipykernel_\d|ipython-input", frame.filename)]
+    place = [f"    from line {cells[-1].lineno} of the cell: {cells[-1].line}"] if cells else []
+    return [f"\x1b[31m{type(error).__name__}\x1b[0m: {error}", *place]
+
+
+@contextmanager
+def short_errors() -> Iterator[None]:
+    "Inside this block, or in a function decorated with it, a ValueError or OSError that the kit itself raises gets a short traceback."
+    try: yield
+    except (ValueError, OSError) as error:
+        *_, last = traceback.extract_tb(error.__traceback__)
+        ours = Path(last.filename).is_relative_to(Path(importlib.util.find_spec("unet_nb").origin).parent)
+        if ours and re.search(r"\braise\b", last.line or ""): error._render_traceback_ = partial(short_traceback, error)
+        raise
+
+# %% ../nbs/00_config.ipynb #cell-011
+class ConfigError(ShortTraceback, ValueError):
     "A parameter that does not exist, has a wrong value, or does not go with the others; the message says which and what to do."
 
 
 class Params(BaseModel):
     "Base of the parameter groups: unknown names are refused and assignments are checked."
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, protected_namespaces=(), allow_inf_nan=False, str_max_length=4096)
 
 
 def param(default: Any, help: str, **limits: Any) -> Any:
@@ -39,7 +69,7 @@ def param(default: Any, help: str, **limits: Any) -> Any:
         return Field(default_factory=lambda: type(default)(default), description=help, **limits)
     return Field(default, description=help, **limits)
 
-# %% ../nbs/00_config.ipynb #cell-009
+# %% ../nbs/00_config.ipynb #cell-014
 ModelName = Literal["unet_medical", "unet_simple", "unet_nested", "unet_fast"]
 Size = list[int]
 
@@ -48,8 +78,8 @@ class ModelParams(Params):
     "Which network, and its shape."
     model_name: ModelName = param("unet_fast", "network: unet_medical (2015, valid convolutions), unet_simple, unet_nested (UNet++), unet_fast (space-to-depth stem)")
     num_classes: int = param(2, "number of classes, background included", ge=2, le=255)
-    num_channels: int = param(1, "channels of the input image: 1 grey, 3 colour", ge=1)
-    base_channels: int | None = param(None, "channels at the first level, doubled at each; None: the network's own (64 unet_medical, else 32)", ge=1)
+    num_channels: int = param(1, "channels of the input image: 1 grey, 3 colour", ge=1, le=1024)
+    base_channels: int | None = param(None, "channels at the first level, doubled at each; None: the network's own (64 unet_medical, else 32)", ge=1, le=4096)
     depth: int | None = param(None, "number of down-samplings by 2; None: the network's own (2 for unet_fast, else 4)", ge=1, le=8)
     stem_factor: int = param(4, "unet_fast: side of the pixel block that the stem folds into channels", ge=1, le=16)
     use_bn: bool = param(True, "unet_simple, unet_nested: BatchNorm in the encoder blocks")
@@ -57,7 +87,7 @@ class ModelParams(Params):
     use_ds: bool = param(True, "unet_nested: deep supervision, one loss for each of its heads")
     level: int | None = param(None, "unet_nested: the pruned network L1, L2, … that computes only the nodes of its head; None: the whole", ge=1, le=8)
 
-# %% ../nbs/00_config.ipynb #cell-012
+# %% ../nbs/00_config.ipynb #cell-017
 class DataParams(Params):
     "Where images come from, how they are cut, split and augmented."
     data_path: str = param("", "folder of the data set (ISBI: train-volume.tif and train-labels.tif); empty: a small generated stack")
@@ -76,8 +106,8 @@ class DataParams(Params):
     train_augment: bool = param(True, "augment training images")
     augment: str | list[str] = param("zoo", "augmentation preset (zoo, zoo_folder, em, em_elastic) or a list of steps, see data.augment")
     ignore_index: int = param(255, "class id of pixels that count neither in the loss nor in the scores", ge=0, le=255)
-    demo_slices: int = param(10, "generated stack: number of slices", ge=5)
-    demo_size: int = param(256, "generated stack: height and width in pixels", ge=64)
+    demo_slices: int = param(10, "generated stack: number of slices", ge=5, le=1000)
+    demo_size: int = param(256, "generated stack: height and width in pixels", ge=64, le=8192)
     coco_classes: list[str] = param([], "COCO: names of the classes, background first; a mask's value is the index in this list")
     anno_json: str = param("", "COCO: annotation file of the training images")
     val_anno_json: str = param("", "COCO: annotation file of the validation images")
@@ -90,7 +120,7 @@ class DataParams(Params):
     keep_instances: bool = param(True, "prepare: keep numbered objects beside the masks, so that objects can be scored")
     workers: int = param(0, "prepare: processes; 0: one for each processor", ge=0)
 
-# %% ../nbs/00_config.ipynb #cell-015
+# %% ../nbs/00_config.ipynb #cell-020
 class TrainParams(Params):
     "Optimiser, schedule, loss and what is kept."
     lr: float = param(0.002, "learning rate; the peak of the one-cycle schedule", gt=0)
@@ -102,11 +132,12 @@ class TrainParams(Params):
     class_weights: list[float] | Literal["balanced"] | None = param(None, "ce, ce_dice, focal: a weight for each class; balanced: from the frequencies in the training masks; None: all 1")
     border_weight: float = param(0.0, "ce, ce_dice, focal: extra weight of pixels between touching objects (w0 of the U-Net paper, there 10); 0: none", ge=0)
     focal_gamma: float = param(2.0, "focal: exponent that turns down easy pixels", ge=0)
-    epochs: int = param(30, "passes over the training images (one device)", ge=1)
-    repeat: int = param(10, "passes over the training images inside one epoch", ge=1)
-    distribute_epochs: int = param(1600, "passes over the training images, distributed training", ge=1)
-    batch_size: int = param(4, "images in a step (one device)", ge=1)
-    distribute_batchsize: int = param(16, "images in a step and device, distributed training", ge=1)
+    epochs: int = param(30, "passes over the training images (one device)", ge=1, le=10**9)
+    repeat: int = param(10, "passes over the training images inside one epoch", ge=1, le=10**9)
+    distribute_epochs: int = param(1600, "passes over the training images, distributed training", ge=1, le=10**9)
+    batch_size: int = param(4, "images in a step (one device)", ge=1, le=2**16)
+    accumulation_steps: int = param(1, "a step works its batch off in this many equal parts and averages their gradients: less memory; BatchNorm and Dice see the parts", ge=1, le=2**16)
+    distribute_batchsize: int = param(16, "images in a step and device, distributed training", ge=1, le=2**16)
     seed: int = param(1, "seed of Python, NumPy, MindSpore and the data order", ge=0, lt=2**31)
     loss_scale: float = param(1024.0, "factor on the loss against underflow in float16, taken out of the gradients", gt=0)
     FixedLossScaleManager: float = param(1024.0, "second name of loss_scale in the zoo's files; must agree with it", gt=0)
@@ -118,7 +149,7 @@ class TrainParams(Params):
     keep_checkpoint_max: int = param(10, "checkpoints kept, the newest", ge=1)
     early_stop: int = param(0, "stop after this many evaluations without a better score; 0: never", ge=0)
 
-# %% ../nbs/00_config.ipynb #cell-018
+# %% ../nbs/00_config.ipynb #cell-023
 class EvalParams(Params):
     "When and how the validation images are scored."
     run_eval: bool = param(True, "score the validation images during training and keep best.ckpt")
@@ -133,7 +164,7 @@ class EvalParams(Params):
     color: list[Size] = param([[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178], [213, 94, 0]], "RGB colours of the classes in figures, repeated as needed")
     checkpoint_file_path: str = param("", "checkpoint to evaluate or export; a run folder means its best (else newest)")
 
-# %% ../nbs/00_config.ipynb #cell-021
+# %% ../nbs/00_config.ipynb #cell-026
 class RunParams(Params):
     "Where results go, and on which device the work is done."
     name: str = param("", "name of the run; empty: network and data set")
@@ -141,12 +172,20 @@ class RunParams(Params):
     checkpoint_path: str = param("checkpoints", "folder of the checkpoints inside the run folder")
     run_dir: str = param("", "run folder to write to (set by the command line); empty: a new one in output_path")
     device_target: Literal["CPU", "GPU", "Ascend"] = param("CPU", "device")
-    jobs: int = param(1, "cross_validate: folds trained at the same time; they share the processor's cores, or take a card each", ge=1)
+    jobs: int = param(1, "cross_validate, sweep: trainings at the same time; they share the processor's cores, or take a card each", ge=1)
     members: int = param(1, "cross_validate: networks trained for each fold, with seeds seed, seed + 1, …; they answer as an ensemble", ge=1)
     compare: list[str] = param([], "compare: runs to compare, folders or names (or patterns) below output_path; the first is what the others are compared with; empty: the newest finished runs")
-    enable_profiling: bool = param(False, "record operator times with MindSpore's profiler")
-    run_distribute: bool = param(False, "data-parallel training, started through msrun")
-    rank: int = param(0, "rank of this process when it is not set by msrun", ge=0)
+    bench_cases: list[str] = param(["unet_fast:8:2:64"], "benchmark: what is timed, network:base_channels:batch:side of the crop; unet_fast, unet_simple, unet_nested", min_length=1)
+    bench_rounds: int = param(3, "benchmark: turns of each worker", ge=1)
+    bench_seeds: int = param(0, "benchmark: trainings with seeds seed, seed + 1, … that are timed from the start of their process to bench_scores; 0: none", ge=0)
+    bench_scores: list[float] = param([0.9111, 0.925], "benchmark: the zoo's dice to be reached", min_length=1)
+    bench_ranks: list[int] = param([], "benchmark: numbers of processes whose training speeds are compared, on the generated stack; empty: none")
+    torch_python: str = param("", "benchmark: a Python interpreter that has PyTorch; empty: this one")
+    tracker: Literal["none", "mlflow", "tensorboard"] = param("none", "train: also report to MLflow (MLFLOW_TRACKING_URI, else mlflow.db in the run folder) or TensorBoard (tensorboard/ in the run folder)")
+    enable_profiling: bool = param(False, "train: record some steps with MindSpore's profiler and write a table of operators to profile/ in the run folder")
+    profile_steps: int = param(10, "enable_profiling: steps to record, after the first, which compiles; at most those of one epoch", ge=1)
+    run_distribute: bool = param(False, "data-parallel training in several processes; the command line's --workers N starts them and sets this")
+    rank: int = param(0, "distributed: rank of this process (set by the command line, to be read; msrun decides)", ge=0)
     is_save_on_master: bool = param(True, "distributed: checkpoints on rank 0 only")
 
 
@@ -156,21 +195,22 @@ class ExportParams(Params):
     model_file: str = param("", "exported file to evaluate (.onnx, .mindir), or the run folder of an export; empty: the newest export")
     export_report: bool = param(False, "export: also float16 and int8 variants, and a table of size, score and latency")
     file_format: Literal["MINDIR", "AIR", "ONNX"] = param("MINDIR", "format of the exported file")
-    width: int = param(256, "width of the exported input, pixels", ge=1)
-    height: int = param(256, "height of the exported input, pixels", ge=1)
+    width: int = param(256, "width of the exported input, pixels", ge=1, le=2**14)
+    height: int = param(256, "height of the exported input, pixels", ge=1, le=2**14)
     rst_path: str = param("./result_Files/", "two-step inference: folder of the network's outputs")
     result_path: str = param("", "two-step inference: folder of the preprocessed inputs")
 
 
 class CloudParams(Params):
     "ModelArts and object storage."
-    enable_modelarts: bool = param(False, "fetch data_url and checkpoint_url before the job, upload to train_url after it")
-    data_url: str = param("", "object storage: data set")
-    train_url: str = param("", "object storage: where results are uploaded")
-    checkpoint_url: str = param("", "object storage: checkpoint to evaluate or export")
-    load_path: str = param("/cache/checkpoint_path/", "local folder to which checkpoint_url is fetched")
+    enable_modelarts: bool = param(False, "fetch data_url and checkpoint_url before the job, upload the run folder to train_url after it, also after a failure")
+    data_url: str = param("", "address of the data set, s3://…, obs://… or another that fsspec knows; fetched to data_path")
+    train_url: str = param("", "address below which the run folder is uploaded")
+    checkpoint_url: str = param("", "address of a checkpoint, or of a folder or run with some, to evaluate, export or resume; fetched to load_path")
+    load_path: str = param("/cache/checkpoint_path/", "local folder to which checkpoint_url is fetched; a relative checkpoint_file_path or resume_ckpt then starts from it")
+    storage_patience: int = param(120, "seconds for which a copy is tried again while object storage does not answer", ge=0)
 
-# %% ../nbs/00_config.ipynb #cell-024
+# %% ../nbs/00_config.ipynb #cell-029
 def valid_output_size(n: int, depth: int = 4) -> int | None:
     """Side of the output of a U-Net with valid 3×3 convolutions for an input side `n`, in pixels.
 
@@ -185,7 +225,7 @@ def valid_output_size(n: int, depth: int = 4) -> int | None:
         n = n * 2 - 4
     return n if n > 0 else None
 
-# %% ../nbs/00_config.ipynb #cell-026
+# %% ../nbs/00_config.ipynb #cell-031
 def size_error(cfg: Config, size: Size, what: str) -> str | None:
     "Why `size` (height, width in pixels) does not suit the network of `cfg`, in words; None if it does."
     depth = cfg.network_depth
@@ -204,29 +244,80 @@ def _nearest(n: int, works) -> list[int]:
     above = next((m for m in range(max(n, 1), max(n, 1) + 4096) if works(m)), None)
     return [m for m in (below, above) if m]
 
-# %% ../nbs/00_config.ipynb #cell-028
+# %% ../nbs/00_config.ipynb #cell-033
+def is_url(place: str | Path) -> bool:
+    "Whether `place` is an address (`scheme://…`) and not a path of this machine."
+    return "://" in str(place)
+
+
+def url_error(url: str) -> str | None:
+    "What is wrong with an address, as the rest of a sentence that does not repeat it; None if nothing is."
+    host = url.partition("://")[2].partition("/")[0]
+    if "@" in host: return "holds a user name or password; leave them out and give credentials in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
+    if url.startswith("http") and "?" in url: return "holds a query (?…), which may be a signature that must not be written down; leave it out"
+    return None if is_url(url) else "must begin with its kind, such as s3://, obs:// or file://"
+
+# %% ../nbs/00_config.ipynb #cell-036
 ALIASES = {"batchsize": "batch_size", "img_size": "image_size", "model": "model_name"}
 # What other kits call it: never accepted, but the hint then names ours.
 SAID_OTHERWISE = {"learning_rate": "lr", "max_epochs": "epochs", "device": "device_target", "in_channels": "num_channels", "out_channels": "num_classes",
                   "patch_size": "crop_size", "fold": "cross_valid_ind", "data_dir": "data_path", "output_dir": "output_path", "scheduler": "lr_schedule"}
 
 
+def shortened(value: Any, longest: int = 200) -> str:
+    "A value as text for a message, cut in the middle where it is long."
+    try: text = str(value) if isinstance(value, (str, Path)) else _SHORT.repr(value)
+    except ValueError: return "a number of thousands of digits"
+    return text if len(text) <= longest else f"{text[:longest * 2 // 3]} … {text[-longest // 3:]}"
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlist = _SHORT.maxdict = _SHORT.maxtuple = 8
+
+
 def unknown_parameter(name: str, known) -> str:
     "The sentence for a parameter that does not exist, with the nearest name that does."
+    name = shortened(name, 60)
     by_lower = {k.lower(): k for k in [*known, *ALIASES]} | SAID_OTHERWISE
-    near = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     hint = f"did you mean '{by_lower[near[0]]}'?" if near else "no parameter has a similar name;"
     return f"unknown parameter '{name}': {hint} `unet_nb params` lists them all"
 
-# %% ../nbs/00_config.ipynb #cell-031
+# %% ../nbs/00_config.ipynb #cell-039
+class _Recipe(yaml.SafeLoader):
+    "A YAML loader for lists of parameters."
+
+    def fetch_flow_collection_start(self, token):
+        if self.flow_level > 20: raise yaml.scanner.ScannerError(None, None, "brackets are nested more than 20 deep", self.get_mark())
+        super().fetch_flow_collection_start(token)
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent): raise yaml.composer.ComposerError(None, None, f"'*{self.peek_event().anchor}' stands for another value; write the value itself", self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode): raise yaml.constructor.ConstructorError(None, None, "a name must be text, not a list", key.start_mark)
+            if key.value in seen: raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _parse_yaml(text: Any) -> Any:
+    "The first document of YAML text or of an open file. Raises ValueError in words."
+    try: return next(iter(yaml.load_all(text, Loader=_Recipe)), None)
+    except (yaml.YAMLError, ValueError, RecursionError, IndexError, KeyError, TypeError) as e: raise ValueError(" ".join(str(e).split())[:400]) from None      # PyYAML raises all of them
+
+# %% ../nbs/00_config.ipynb #cell-042
 def _tidy(value: Any, annotation: Any) -> Any:
     "A value as YAML, papermill or a shell gives it, in the form that the type asks for."
     options = get_args(annotation) if _is_union(annotation) else (annotation,)
     if isinstance(value, str) and type(None) in options and value.strip().lower() in ("none", "null", ""): return None
     if value is None and str in options: return ""
     if isinstance(value, str) and any(get_origin(o) is list for o in options) and (str not in options or value.strip().startswith("[")):
-        try: return yaml.safe_load(value)
-        except yaml.YAMLError: return value
+        try: return _parse_yaml(value)
+        except ValueError: return value
     if isinstance(value, str) and get_origin(annotation) is Literal:
         return next((o for o in get_args(annotation) if str(o).lower() == value.lower()), value)
     return value
@@ -234,7 +325,7 @@ def _tidy(value: Any, annotation: Any) -> Any:
 
 def _is_union(annotation: Any) -> bool: return get_origin(annotation) is not None and get_origin(annotation) not in (list, Literal, dict)
 
-# %% ../nbs/00_config.ipynb #cell-034
+# %% ../nbs/00_config.ipynb #cell-045
 class Config(CloudParams, ExportParams, RunParams, EvalParams, TrainParams, ModelParams, DataParams):
     "Every parameter of the kit. Raises `ConfigError` for an unknown name, a value out of range, or values that do not go together."
 
@@ -274,6 +365,11 @@ class Config(CloudParams, ExportParams, RunParams, EvalParams, TrainParams, Mode
         return 2**self.network_depth * (self.stem_factor if self.model_name == "unet_fast" else 1)
 
     @property
+    def device_batch(self) -> int:
+        "Images in a step on one device."
+        return self.distribute_batchsize if self.run_distribute else self.batch_size
+
+    @property
     def num_epochs(self) -> int:
         "Number of epochs that are run: passes over the images divided by the passes inside an epoch."
         return (self.distribute_epochs if self.run_distribute else self.epochs) // self.repeat
@@ -292,10 +388,13 @@ class Config(CloudParams, ExportParams, RunParams, EvalParams, TrainParams, Mode
         "All values as YAML that `load_params` reads back."
         return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
 
+    def __repr__(self) -> str: return f"Config({', '.join(f'{k}={v!r}' for k, v in self.changed().items())})"
+    __str__ = __repr__
+
 
 def _default(field: FieldInfo) -> Any: return field.get_default(call_default_factory=True)
 
-# %% ../nbs/00_config.ipynb #cell-036
+# %% ../nbs/00_config.ipynb #cell-047
 def _check_crop(c: Config) -> str | None:
     if c.crop is None: return None
     if c.model_name != "unet_medical": return f"crop: only unet_medical shrinks its input; {c.model_name} needs crop: None"
@@ -303,6 +402,22 @@ def _check_crop(c: Config) -> str | None:
     if size_error(c, c.image_size, "image_size"): return None                      # said by _check_size
     out = [valid_output_size(n, c.network_depth) for n in c.image_size]
     return None if c.crop == out else f"crop: image_size {c.image_size} gives an output of {out}, so crop must be {out}, not {c.crop}"
+
+
+def _check_extent(c: Config) -> str | None:
+    for name in ("image_size", "crop", "crop_size"):
+        if any(not 1 <= n <= 2**14 for n in getattr(c, name) or ()): return f"{name}: {getattr(c, name)} pixels are out of range; a side has 1 to {2**14}"
+    if not c.data_path and c.demo_slices * c.demo_size**2 > 2**30: return f"demo_size: {c.demo_slices} slices of {c.demo_size} × {c.demo_size} pixels are more than a gigabyte; make them fewer or smaller"
+    return "color: needs at least one colour, as [red, green, blue] from 0 to 255" if not c.color or any(len(rgb) != 3 or not all(0 <= v <= 255 for v in rgb) for rgb in c.color) else None
+
+
+def _check_text(c: Config) -> str | None:
+    for name, value in c.model_dump().items():
+        if not isinstance(value, str): continue
+        if "\0" in value: return f"{name}: {value!r} holds a zero byte, which no name of a file may"
+        longest = max((len(part.encode(errors="replace")) for part in value.split("/")), default=0)
+        if longest > 255 and name not in ("augment", "group_key"): return f"{name}: a name in it is {longest} bytes long; files have at most 255"
+    return None
 
 
 def _check_size(c: Config) -> str | None:
@@ -326,6 +441,13 @@ def _check_epochs(c: Config) -> str | None:
     if c.num_epochs: return None
     name = "distribute_epochs" if c.run_distribute else "epochs"
     return f"{name}: {getattr(c, name)} is less than repeat ({c.repeat}), so there would be no epoch at all; raise {name} or lower repeat"
+
+
+def _check_accumulation(c: Config) -> str | None:
+    if c.device_batch % c.accumulation_steps == 0: return None
+    name = "distribute_batchsize" if c.run_distribute else "batch_size"
+    parts = [n for n in range(1, c.device_batch + 1) if c.device_batch % n == 0]
+    return f"accumulation_steps: {name} {c.device_batch} cannot be cut into {c.accumulation_steps} equal parts; take one of {parts}, or another {name}"
 
 
 def _check_transfer(c: Config) -> str | None:
@@ -353,9 +475,19 @@ def _check_folder(c: Config) -> str | None:
     return f"checkpoint_path: '{c.checkpoint_path}' must be a folder inside the run folder, such as 'checkpoints'" if path.is_absolute() or ".." in path.parts else None
 
 
-_CHECKS = (_check_crop, _check_size, _check_level, _check_crops, _check_border, _check_epochs, _check_transfer, _check_fold, _check_classes, _check_scale, _check_folder)
+def _check_urls(c: Config) -> str | None:
+    for name in ("data_path", "output_path", "load_path", "checkpoint_file_path", "resume_ckpt", "model_file"):
+        if is_url(getattr(c, name)): return f"{name}: is a path of this machine; for object storage set enable_modelarts: True and data_url, checkpoint_url or train_url"
+    urls = {name: getattr(c, name) for name in ("data_url", "train_url", "checkpoint_url") if getattr(c, name)}
+    for name, url in urls.items():
+        if problem := url_error(url): return f"{name}: the address {problem}"
+    if urls and not c.enable_modelarts: return f"{', '.join(urls)}: used only with enable_modelarts: True, which fetches before the job and uploads after it; set that too"
+    return "data_path: with data_url it is the folder of this machine to which the data are fetched; set it, for example to /cache/data" if c.data_url and not c.data_path else None
 
-# %% ../nbs/00_config.ipynb #cell-038
+
+_CHECKS = (_check_extent, _check_text, _check_crop, _check_size, _check_level, _check_crops, _check_border, _check_epochs, _check_accumulation, _check_transfer, _check_fold, _check_classes, _check_scale, _check_folder, _check_urls)
+
+# %% ../nbs/00_config.ipynb #cell-049
 def _explain(error: ValidationError, model: type[Params]) -> str:
     "All mistakes of a pydantic error, a line each: parameter, value, what is wrong, what it means."
     lines = {}
@@ -363,11 +495,30 @@ def _explain(error: ValidationError, model: type[Params]) -> str:
         name = str(e["loc"][0]) if e["loc"] else ""
         if e["type"] == "value_error": text = str(e["ctx"]["error"])
         elif e["type"] == "extra_forbidden" or name not in model.model_fields: text = unknown_parameter(name, model.model_fields)
-        else: text = f"{name}: {e['input']!r} is not usable: {e['msg'][0].lower()}{e['msg'][1:]} ({model.model_fields[name].description})"
+        else: text = f"{name}: {shortened(repr(e['input']) if isinstance(e['input'], str) else e['input'])} is not usable: {e['msg'][0].lower()}{e['msg'][1:]} ({model.model_fields[name].description})"
         lines.setdefault(name or text, text)
     return "\n".join(lines.values())
 
-# %% ../nbs/00_config.ipynb #cell-047
+# %% ../nbs/00_config.ipynb #cell-052
+def _html_rows(cfg: Config, names: Sequence[str]) -> str:
+    "A row of HTML for each parameter: name, value, default, help."
+    row = "<tr><td style='text-align:left'><b>{}</b></td><td style='text-align:left'>{}</td><td style='text-align:left;color:gray'>{}</td><td style='text-align:left'>{}</td></tr>"
+    cells = lambda name, field: (name, repr(getattr(cfg, name)), repr(_default(field)), field.description or "")
+    rows = "".join(row.format(*map(html.escape, cells(name, Config.model_fields[name]))) for name in names)
+    return f"<table><tr>{''.join(f'<th style=text-align:left>{title}</th>' for title in ('parameter', 'value', 'default', 'meaning'))}</tr>{rows}</table>"
+
+
+def _config_html(self: Config) -> str:
+    "What differs from the defaults, then every group folded."
+    changed = self.changed()
+    groups = "".join(f"<details><summary>{html.escape(group.__doc__)} ({len(group.__annotations__)})</summary>{_html_rows(self, list(group.__annotations__))}</details>"
+                     for group in reversed(Config.__bases__))
+    words = f"{len(changed)} of {len(Config.model_fields)} parameters differ from their defaults" if changed else "all parameters have their defaults"
+    return f"<b>Config</b>: {words}{_html_rows(self, list(changed)) if changed else ''}{groups}"
+
+Config._repr_html_ = _config_html
+
+# %% ../nbs/00_config.ipynb #cell-061
 def work_dir() -> Path:
     "Folder that relative paths start from: the clone's root when the current folder is inside its `nbs/`, else the current folder."
     here = Path.cwd()
@@ -380,18 +531,7 @@ def resolve_path(path: str | Path) -> Path:
     "An absolute path; `~` is the home folder, relative paths start from `work_dir()`."
     return Path(os.path.normpath(work_dir() / Path(path).expanduser()))
 
-# %% ../nbs/00_config.ipynb #cell-050
-class _UniqueKeys(yaml.SafeLoader):
-    "A YAML loader that refuses a key given twice (plain YAML takes the last in silence)."
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen: raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' is given twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
+# %% ../nbs/00_config.ipynb #cell-064
 def shipped_dir(in_clone: str, in_package: str) -> Path:
     "Folder that comes with the kit: at `in_clone` of a clone, or inside the installed package."
     package = Path(importlib.util.find_spec("unet_nb").origin).resolve().parent
@@ -403,23 +543,32 @@ def recipe_dir() -> Path:
     return shipped_dir("params", "recipes")
 
 
-def find_recipe(name: str | Path) -> Path:
-    "The file `name`, or the kit's own recipe of that name (with or without `.yaml`). Raises `ConfigError` if there is none."
+def find_recipe(name: str | Path) -> Path | str:
+    "The file `name`, or the kit's own recipe of that name (with or without `.yaml`); an address stays as it is. Raises `ConfigError` if there is none."
+    if is_url(name): return str(name)
     path = resolve_path(name)
     own = recipe_dir() / Path(name).with_suffix(".yaml").name
     for candidate in (path, own):
-        if candidate.is_file(): return candidate
+        try:
+            if candidate.is_file(): return candidate
+        except OSError as e: raise ConfigError(f"recipe {str(name)[:200]!r}: {e.strerror}") from None
     names = sorted(p.stem for p in recipe_dir().glob("*.yaml"))
-    raise ConfigError(f"recipe not found: {path}; give a YAML file, or one of the kit's recipes: {', '.join(names)}")
+    raise ConfigError(f"recipe not found: {shortened(path)}; give a YAML file, or one of the kit's recipes: {', '.join(names)}")
 
-# %% ../nbs/00_config.ipynb #cell-051
+# %% ../nbs/00_config.ipynb #cell-065
+def _recipe_text(path: Path | str) -> str:
+    if not is_url(path):
+        if Path(path).stat().st_size > 2**20: raise ConfigError(f"{Path(path).stat().st_size:,} bytes are no recipe, which is a list of lines 'parameter: value'")
+        return Path(path).read_text(encoding="utf-8")
+    from unet_nb.storage import read_text                         # a floor above, and only for recipes in object storage
+    return read_text(str(path), _default(Config.model_fields["storage_patience"]))
+
+
 def read_yaml(path: str | Path) -> dict[str, Any]:
     "The values of a recipe: the first document of the YAML file. Raises `ConfigError` in words for a file that is not one."
     path = find_recipe(path)
-    try:
-        with open(path, encoding="utf-8") as f: first = next(iter(yaml.load_all(f, Loader=_UniqueKeys)), None)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as e:
-        raise ConfigError(f"{path}: not a readable YAML file: {' '.join(str(e).split())}") from None
+    try: first = _parse_yaml(_recipe_text(path))
+    except ValueError as e: raise ConfigError(f"{path}: not a readable YAML file: {e}") from None
     if first is None: return {}
     if not isinstance(first, dict) or not all(isinstance(k, str) for k in first):
         raise ConfigError(f"{path}: a recipe is a list of lines 'parameter: value', this file holds {type(first).__name__}")
@@ -441,7 +590,7 @@ def load_params(*files: str | Path, **overrides: Any) -> Config:
     "One checked `Config` from recipes and single values, see `merge_params`. Raises `ConfigError` that names the file and the parameter."
     return Config(**merge_params(files, overrides))
 
-# %% ../nbs/00_config.ipynb #cell-058
+# %% ../nbs/00_config.ipynb #cell-072
 def _type_text(annotation: Any) -> str:
     if get_origin(annotation) is Literal: return "str"
     if _is_union(annotation): return " | ".join("None" if a is type(None) else _type_text(a) for a in get_args(annotation))
@@ -459,7 +608,7 @@ def parameters_cell() -> str:
             lines.append(f"{name}: {kind} = {_default(field)!r}  # {field.description}")
     return "\n".join(lines[1:])
 
-# %% ../nbs/00_config.ipynb #cell-061
+# %% ../nbs/00_config.ipynb #cell-075
 def notebook_params(namespace: dict[str, Any]) -> dict[str, Any]:
     """The parameters given in a notebook: among its variables (`globals()`) those that differ from the default or that papermill injected.
 
@@ -479,7 +628,7 @@ def _injected(sources: list[str]) -> set[str]:
     statements = [node for s in sources if s.startswith("# Parameters\n") for node in ast.parse(s).body if isinstance(node, ast.Assign)]
     return {target.id for node in statements for target in node.targets if isinstance(target, ast.Name)}
 
-# %% ../nbs/00_config.ipynb #cell-064
+# %% ../nbs/00_config.ipynb #cell-078
 def params_table() -> list[tuple[str, str, str, str]]:
     "A row (name, type, default, help) for each parameter."
     return [(n, _choices(f.annotation), repr(_default(f)), f.description or "") for n, f in Config.model_fields.items()]

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TILE', 'PATHS', 'TOLERANCE', 'size_description', 'description', 'Exported', 'write_model', 'open_mindir',
-           'open_model', 'largest_difference', 'gate_inputs', 'compare', 'check_export', 'gate_images', 'load_trained',
-           'export', 'gate']
+           'file_facts', 'open_model', 'largest_difference', 'gate_inputs', 'compare', 'check_export', 'gate_images',
+           'load_trained', 'export', 'gate']
 
 # %% ../nbs/62_export.ipynb #cell-003
 import hashlib
@@ -33,6 +33,7 @@ from .models.registry import count_parameters, create_model
 from .onnx_graph import to_onnx
 from .onnx_infer import KEY, SCHEMA, OnnxPredictor, as_probabilities
 from .predict import Forward, grid_step, reach
+from .report import reported
 from .runs import Run, atomic_path, git_state, write_json
 
 # %% ../nbs/62_export.ipynb #cell-006
@@ -109,9 +110,20 @@ TOLERANCE = 1e-5                                                 # on probabilit
 def open_mindir(path: str | Path) -> Forward:
     "A MINDIR file as a function of arrays: (N, C, H, W) float32 -> its output as it comes, (N, H', W', K) or (N, H', W'). Raises ValueError in words."
     if not Path(path).is_file(): raise FileNotFoundError(f"model not found: {path}")
+    def wrong(error: Exception) -> ValueError: return ValueError(f"{path}: not a readable MINDIR file, it may be damaged or cut off ({' '.join(str(error).split())[:200]})")
+
+    def network(x: np.ndarray) -> np.ndarray:
+        try: return graph(ms.Tensor(np.ascontiguousarray(x, np.float32))).asnumpy()
+        except Exception as e: raise wrong(e) from None              # the graph is compiled only now
+
     try: graph = nn.GraphCell(ms.load(str(path)))
-    except (RuntimeError, ValueError) as e: raise ValueError(f"{path}: not a readable MINDIR file, it may be damaged or cut off ({' '.join(str(e).split())[:200]})") from None
-    return lambda x: graph(ms.Tensor(np.ascontiguousarray(x, np.float32))).asnumpy()
+    except Exception as e: raise wrong(e) from None                  # MindSpore raises many kinds
+    return network
+
+
+def file_facts(path: str | Path) -> dict[str, Any]:
+    "Size and SHA-256 of a file, by which its description recognises it."
+    return {"bytes": Path(path).stat().st_size, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
 
 
 def open_model(path: str | Path, num_classes: int) -> Forward:
@@ -175,7 +187,7 @@ def export(cfg: Config, checkpoint: Checkpoint, run: Run) -> Path:
 
     Raises ConfigError or ValueError in words, also where the file does not agree with the checkpoint within `TOLERANCE`; then no file is left.
     """
-    with run.guard():
+    with reported(run):
         check_export(cfg)
         net = load_trained(cfg, checkpoint)
         described, path = description(cfg, net, checkpoint), run.path / f"{cfg.file_name}.{cfg.file_format.lower()}"
@@ -184,7 +196,7 @@ def export(cfg: Config, checkpoint: Checkpoint, run: Run) -> Path:
             table = None if cfg.file_format == "AIR" else gate(cfg, net, beside, run)
         if cfg.file_format != "ONNX":
             described["input"] |= {"batch": 1, "height": cfg.height, "width": cfg.width}
-            write_json(path.with_suffix(".json"), described)
+            write_json(path.with_suffix(".json"), described | {"file": file_facts(path)})
         worst = None if table is None else float(table.difference.max())
         write_json(run.path / "metrics.json", {"file": path.name, "bytes": path.stat().st_size, "largest_difference": worst, "checkpoint": str(checkpoint.path)} | described["scores"])
         run.log(f"{path}: {path.stat().st_size / 1e6:.2f} MB, largest difference from the checkpoint {worst if worst is None else f'{worst:.1e}'}")

@@ -7,7 +7,6 @@ __all__ = ['find_model', 'read_description', 'config_for_model', 'evaluate_onnx'
            'preprocess_files', 'infer_files', 'stored_outputs', 'evaluate_mindir']
 
 # %% ../nbs/63_infer.ipynb #cell-002
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ from .data.core import ImageSet
 from .data.pipeline import load_split
 from .device import setup_device
 from .evaluate import score_into
-from .export import PATHS, open_mindir
+from .export import PATHS, file_facts, open_mindir
 from .onnx_infer import KEY, OnnxPredictor, as_probabilities, check_description
 from .predict import Forward, predict_network_scale
+from .report import reported
 from .runs import Run, write_json
 
 # %% ../nbs/63_infer.ipynb #cell-005
@@ -29,12 +29,17 @@ def find_model(path: str, output_path: str, suffix: str) -> Path:
     "The exported file with `suffix` (.onnx, .mindir) at `path`: a file, the run folder of an export, or, where empty, the newest export below `output_path`."
     if path and resolve_path(path).suffix == suffix: return resolve_path(path)
     if path and not resolve_path(path).is_dir(): raise ConfigError(f"model_file: {resolve_path(path)} is neither a {suffix} file nor a folder with one")
-    folders = [resolve_path(path)] if path else sorted((p.parent for p in resolve_path(output_path).glob("*/status.json") if json.loads(p.read_text())["state"] == "done"), reverse=True)
+    folders = [resolve_path(path)] if path else sorted((p.parent for p in resolve_path(output_path).glob("*/status.json") if _is_done(p.parent)), reverse=True)
     for folder in folders:
         found = sorted(folder.glob(f"*{suffix}"))
         if len(found) > 1: raise ConfigError(f"model_file: {folder} holds {', '.join(p.name for p in found)}; name one of them")
         if found: return found[0]
     raise FileNotFoundError(f"no {suffix} file in {resolve_path(path or output_path)}; `unet_nb run export -p file_format {suffix[1:].upper()}` makes one")
+
+
+def _is_done(folder: Path) -> bool:
+    try: return Run(folder).status["state"] == "done"
+    except ValueError: return False                             # damaged; `unet_nb runs` names it
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -43,7 +48,12 @@ def read_description(path: Path) -> dict[str, Any]:
     beside = path.with_suffix(".json")
     if not path.is_file(): raise FileNotFoundError(f"model not found: {path}")
     if not beside.is_file(): raise FileNotFoundError(f"{path}: the description of the file, {beside.name}, must lie beside it; copy both, or export again")
-    return check_description(beside.read_text(), beside)
+    try: text = beside.read_text(encoding="utf-8")
+    except ValueError as e: raise ValueError(f"{beside}: the description of the file is damaged: {e}") from None
+    described = check_description(text, beside)
+    # MindSpore can crash on a damaged file, so it sees only one that is as it was written.
+    if described.get("file") != file_facts(path): raise ValueError(f"{path}: the file is not the one that {beside.name} describes: it is damaged or cut off, or belongs to another; copy both again, or export again")
+    return described
 
 # %% ../nbs/63_infer.ipynb #cell-008
 def config_for_model(given: dict[str, Any], kind: str) -> tuple[Config, Path]:
@@ -54,15 +64,17 @@ def config_for_model(given: dict[str, Any], kind: str) -> tuple[Config, Path]:
     given = {ALIASES.get(k, k): v for k, v in given.items()}
     path = find_model(given.get("model_file", ""), given.get("output_path", Config().output_path), f".{kind}")
     provenance, params = read_description(path)["provenance"], path.parent / "params.yaml"
+    try: Config(**provenance["config"])
+    except (KeyError, TypeError, ConfigError) as e: raise ValueError(f"{path}: the configuration in its description cannot be used: {e}") from None
     paths = {k: v for k, v in load_params(params).model_dump().items() if k in PATHS} if params.is_file() else {}
-    if provenance["data"] == "own" and not PATHS & (given.keys() | paths.keys()):
+    if provenance.get("data") == "own" and not PATHS & (given.keys() | paths.keys()):
         raise ConfigError(f"data_path: {path} was trained on data of its own and does not say where they are; give -p data_path")
     return Config(**provenance["config"] | paths | given | {"model_file": str(path)}), path
 
 # %% ../nbs/63_infer.ipynb #cell-011
 def evaluate_onnx(cfg: Config, path: Path, run: Run) -> Run:
     "Score an ONNX file on the held-out images of `cfg` into `run`, on CPU or GPU as `cfg.device_target` says."
-    with run.guard():
+    with reported(run):
         predictor = OnnxPredictor(path, cfg.device_target)
         run.log(repr(predictor))
         _, val = load_split(cfg)
@@ -129,7 +141,7 @@ def stored_outputs(cfg: Config, names: list[str], folder: Path, activation: str)
 # %% ../nbs/63_infer.ipynb #cell-018
 def evaluate_mindir(cfg: Config, path: Path, run: Run) -> Run:
     "Score a MINDIR file on the held-out images of `cfg` into `run`: inputs to `cfg.result_path`, outputs to `cfg.rst_path`, then the scores."
-    with run.guard():
+    with reported(run):
         setup_device(cfg)
         described = read_description(path)
         sources, outputs = run.path / (cfg.result_path or "preprocess_Result"), run.path / cfg.rst_path

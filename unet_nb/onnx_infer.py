@@ -9,6 +9,7 @@ __all__ = ['KEY', 'SCHEMA', 'PARTS', 'PROVIDERS', 'check_description', 'open_ses
 # %% ../nbs/60_onnx_infer.ipynb #cell-003
 import argparse
 import json
+import logging
 import os
 import sys
 import warnings
@@ -19,7 +20,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from .data.core import preprocess_zoo, resize_image, scale_image, set_channels
+from .data.core import check_claim, check_tiff, preprocess_zoo, resize_image, scale_image, set_channels
 
 # %% ../nbs/60_onnx_infer.ipynb #cell-006
 KEY, SCHEMA = "unet_nb", 1
@@ -32,12 +33,37 @@ def check_description(text: str | None, where: str | Path) -> dict[str, Any]:
         raise ValueError(f"{where}: the file does not say how images are prepared for it (no metadata '{KEY}'); it was not written by `unet_nb run export`, "
                          "or other software has dropped its metadata. Export the checkpoint again")
     try: described = json.loads(text)
-    except json.JSONDecodeError as e: raise ValueError(f"{where}: its description (metadata '{KEY}') is damaged: {e}") from None
+    except (ValueError, RecursionError) as e: raise ValueError(f"{where}: its description (metadata '{KEY}') is damaged: {e}") from None
     schema = described.get("schema") if isinstance(described, dict) else None
     if schema != SCHEMA: raise ValueError(f"{where}: its description has the schema {schema}, this version of unet_nb reads {SCHEMA}; use the version that wrote it or export again")
     missing = [part for part in PARTS if part not in described]
     if missing: raise ValueError(f"{where}: its description lacks {', '.join(missing)}; export the checkpoint again")
+    wrong = [part for part, holds in _RULES.items() if not _holds(holds, described)]
+    if wrong: raise ValueError(f"{where}: its description cannot be followed, it is damaged in {', '.join(wrong)}; export the checkpoint again")
     return described
+
+
+def _whole(value: Any, least: int, most: int) -> bool: return type(value) is int and least <= value <= most
+
+
+def _sides(value: Any, most: int) -> bool: return len(value) == 2 and all(_whole(n, 1, most) for n in value)
+
+
+def _size_rule(size: dict[str, Any]) -> bool:
+    if size["policy"] == "resize": return _sides(size["image_size"], 2**14) and (size["crop"] is None or _sides(size["crop"], 2**14))
+    limits = {"divisor": (1, 2**12), "remainder": (0, size["divisor"] - 1), "margin": (0, 2**12), "overlap": (0, 2**14)}
+    return size["policy"] == "native" and all(_whole(size[name], *limit) for name, limit in limits.items()) and _sides(size["tile"], 2**20)
+
+
+_RULES = {"network": lambda d: isinstance(d["network"]["name"], str), "size": lambda d: _size_rule(d["size"]),
+          "input": lambda d: _whole(d["input"]["channels"], 1, 1024) and d["input"]["channel_order"] in ("RGB", "BGR"),
+          "output": lambda d: d["output"]["activation"] in ("Softmax", "Argmax"), "provenance": lambda d: isinstance(d["provenance"], dict),
+          "classes": lambda d: 0 < len(d["classes"]) < 256 and all(isinstance(c["name"], str) and len(c["color"]) == 3 and all(_whole(v, 0, 255) for v in c["color"]) for c in d["classes"])}
+
+
+def _holds(rule: Any, described: dict[str, Any]) -> bool:
+    try: return rule(described)
+    except (KeyError, TypeError): return False               # a part is absent or of another kind
 
 # %% ../nbs/60_onnx_infer.ipynb #cell-009
 PROVIDERS = {"CPU": [], "GPU": ["CUDAExecutionProvider", "ROCMExecutionProvider"]}
@@ -102,7 +128,9 @@ class OnnxPredictor:
     def __init__(self, path: str | Path, device_target: str = "CPU"):
         self.path = Path(path)
         self.session = open_session(path, device_target)
-        self.described = check_description(self.session.get_modelmeta().custom_metadata_map.get(KEY), path)
+        try: text = self.session.get_modelmeta().custom_metadata_map.get(KEY)
+        except UnicodeDecodeError as e: raise ValueError(f"{path}: its metadata are damaged: {e}") from None
+        self.described = check_description(text, path)
         check_graph(self.session, self.described, path)
         self.provider = self.session.get_providers()[0]
         self.classes = [c["name"] for c in self.described["classes"]]
@@ -112,7 +140,8 @@ class OnnxPredictor:
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         "The network alone: (N, C, H, W) float32 in [-1, 1] -> probabilities (N, K, H', W') float32."
-        (output,) = self.session.run(None, {self.session.get_inputs()[0].name: np.ascontiguousarray(x, np.float32)})
+        try: (output,) = self.session.run(None, {self.session.get_inputs()[0].name: np.ascontiguousarray(x, np.float32)})
+        except Exception as e: raise ValueError(f"{self.path}: ONNX Runtime cannot compute it for an input {x.shape} ({' '.join(str(e).split())[:200]})") from None
         return as_probabilities(output, len(self.classes))
 
     def predict(self, image: np.ndarray) -> np.ndarray:
@@ -153,12 +182,16 @@ def read_pages(path: str | Path) -> list[np.ndarray]:
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
             try:
-                with tifffile.TiffFile(path) as tif: return [page.asarray() for page in tif.pages]
+                with tifffile.TiffFile(path) as tif:
+                    check_tiff(tif)
+                    check_claim(tif, len(tif.pages))
+                    return [page.asarray() for page in tif.pages]
             except ValueError:                                   # LZW and a few more need the package imagecodecs there; OpenCV has them built in
                 found, pages = cv2.imreadmulti(str(path), flags=cv2.IMREAD_UNCHANGED)
                 if not found: raise
                 return [_rgb(page) for page in pages]
         image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    except MemoryError: raise ValueError(f"{path}: its pixels do not fit into the memory of this machine") from None
     except Exception as e: raise ValueError(f"{path}: not a readable image ({e})") from None
     if image is None: raise ValueError(f"{path}: not a readable image")
     return [_rgb(image)]
@@ -189,6 +222,7 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument("--color", action="store_true", help="write the colours of the classes instead of their ids")
     parser.add_argument("--device", default="CPU", choices=list(PROVIDERS), help="processor (default) or GPU")
     given = parser.parse_args(args)
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)     # it repeats in its own terms what is said here in words
     try:
         predictor = OnnxPredictor(given.model, given.device)
         masks = [predictor.mask(page) for page in read_pages(given.image)]

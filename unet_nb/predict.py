@@ -9,7 +9,6 @@ __all__ = ['Forward', 'Prepare', 'grid_step', 'border_for', 'reach', 'Tiling', '
            'encode_probability', 'predict_large']
 
 # %% ../nbs/41_predict.ipynb #cell-003
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +20,9 @@ import numpy as np
 import tifffile
 
 from .config import Config, ConfigError, valid_output_size
-from .data.core import resize_image, scale_image, set_channels
+from .data.core import check_claim, check_tiff, resize_image, scale_image, set_channels
 from .data.pipeline import preprocess_for_network
-from .runs import write_json
+from .runs import read_json, write_json
 
 # %% ../nbs/41_predict.ipynb #cell-006
 Forward = Callable[[np.ndarray], np.ndarray]              # (N, C, H, W) float32 -> probabilities (N, K, H', W') float32
@@ -232,13 +231,16 @@ def tiff_pages(path: str | Path) -> list:
     if not path.is_file(): raise FileNotFoundError(f"image not found: {path}")
     try:
         with tifffile.TiffFile(path) as tif:
+            check_tiff(tif)
             series, page = tif.series[0], tif.pages[0]
             inner = 3 if page.axes.endswith("S") else 2
             if len(tif.series) > 1 or not page.axes.startswith("YX"): raise ValueError(f"its pages differ in size or type, or have the axes {page.axes}; a stack needs images of one size")
             count, shape = int(np.prod(series.shape[:-inner])), series.shape[-inner:]
+            if series.dataoffset is None: check_claim(tif, len(tif.pages))
             if series.dataoffset is None: return list(series.asarray().reshape(count, *shape))
             offset, dtype = series.dataoffset, np.dtype(tif.byteorder + series.dtype.char)
-    except (tifffile.TiffFileError, ValueError, KeyError, IndexError) as e: raise ValueError(f"{path}: not a TIFF that can be read ({e})") from None
+    except MemoryError: raise ValueError(f"{path}: its compressed pixels do not fit into the memory of this machine; save it uncompressed, which is read in parts") from None
+    except Exception as e: raise ValueError(f"{path}: not a TIFF that can be read ({e})") from None          # tifffile raises many kinds
     size = int(np.prod(shape)) * dtype.itemsize
     if path.stat().st_size < offset + count * size: raise ValueError(f"{path}: the file is cut off: pixels are missing; copy it again")
     return [TiffPage(path, shape, dtype, offset + i * size) for i in range(count)]
@@ -319,7 +321,7 @@ def _origin(source, cfg: Config, tiling: Tiling, key: str, files: dict[str, Grow
 def _finished_bands(state: Path, origin: dict, files: dict[str, GrowingTiff]) -> int:
     "Bands that an earlier call has finished; where there is none to go on from, fresh files are made."
     if state.is_file() and all(f.part.is_file() for f in files.values()):
-        try: known = json.loads(state.read_text())
+        try: known = read_json(state)
         except ValueError: known = {}
         if known.get("origin") == origin: return known["done"]
     for f in files.values(): f.create()

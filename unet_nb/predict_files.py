@@ -8,7 +8,6 @@ __all__ = ['SUFFIXES', 'Predictor', 'member_paths', 'load_predictor', 'find_imag
 
 # %% ../nbs/53_predict_files.ipynb #cell-003
 import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from .device import setup_device
 from .models.function import as_function
 from .models.registry import create_model
 from .predict import Forward, Tiling, ensemble, encode_probability, grid_step, predict_image, predict_large, reach, tiff_pages, tiling_for
-from .runs import atomic_path, write_json
+from .runs import atomic_path, read_json, write_json
 
 # %% ../nbs/53_predict_files.ipynb #cell-006
 @dataclass
@@ -41,9 +40,15 @@ def member_paths(models: Sequence[str | Path]) -> list[Path]:
     found = []
     for model in map(resolve_path, models):
         folds = model / "folds.json"
-        if folds.is_file(): found += [find_checkpoint(model.parent / row["run"], prefer_best=False) for row in json.loads(folds.read_text())]
+        if folds.is_file(): found += [find_checkpoint(model.parent / name, prefer_best=False) for name in _fold_runs(folds)]
         else: found.append(find_checkpoint(model))
     return found
+
+
+def _fold_runs(folds: Path) -> list[str]:
+    rows = read_json(folds, list)
+    if not all(isinstance(row, dict) and isinstance(row.get("run"), str) for row in rows): raise ValueError(f"{folds}: damaged: a fold in it does not name its run")
+    return [row["run"] for row in rows]
 
 
 def _digest(path: Path) -> str: return f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
@@ -144,7 +149,7 @@ def claim_folder(out: Path, request: dict) -> None:
     "Note in `out` what its predictions are made from. Raises ValueError in words where it already holds predictions made from something else."
     note = out / "prediction.json"
     if note.is_file():
-        known = json.loads(note.read_text())
+        known = read_json(note)
         differ = [k for k in request if known.get(k) != request[k]]
         if differ: raise ValueError(f"{out}: holds predictions with another {', '.join(differ)}; choose another folder, or delete this one")
     out.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from .data.convert import Summary, convert_coco, convert_nuclei
 from .data.demo import write_demo
 from .data.doctor import Report, examine
 from .data.isbi import load_isbi
+from .report import reported
 from .runs import Run, write_json
 
 # %% ../nbs/37_prepare.ipynb #cell-005
@@ -22,7 +23,7 @@ def prepare(cfg: Config, run: Run) -> Config:
 
     Raises ConfigError for a missing source or target, and what `convert_nuclei` and `convert_coco` raise.
     """
-    with run.guard():
+    with reported(run):
         if cfg.dataset != "ISBI" and not cfg.data_path: raise ConfigError("data_path: name the folder that the prepared data set is written to")
         target = resolve_path(cfg.data_path) if cfg.data_path else run.path / "data"
         summaries = _convert(cfg, target, run)

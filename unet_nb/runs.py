@@ -5,13 +5,19 @@
 # %% ../nbs/05_runs.ipynb #cell-003
 from __future__ import annotations
 
+import errno
+import fcntl
+import html
 import json
 import os
 import platform
 import re
+import shlex
 import socket
 import subprocess
-from contextlib import contextmanager
+import time
+from base64 import b64encode
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -19,11 +25,14 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 if TYPE_CHECKING: import pandas as pd                          # 0.6 s to import; only two functions need it
 
-from .config import Config, load_params, resolve_path, shipped_dir
+from .config import Config, ConfigError, load_params, resolve_path, shipped_dir, short_errors, work_dir
+from .scores import Scores, html_table
+from .storage import UploadError, fetch, others, upload
 
 # %% auto #0
-__all__ = ['atomic_path', 'write_text', 'write_json', 'git_state', 'env_info', 'Run', 'duration', 'create_run', 'start_run',
-           'run_state', 'list_runs', 'newest_run']
+__all__ = ['FULL', 'COLORS', 'atomic_path', 'write_text', 'read_json', 'write_json', 'git_state', 'env_info', 'Run', 'duration',
+           'create_run', 'make_run', 'fetch_data', 'start_run', 'run_state', 'take_up', 'version_changes', 'list_runs',
+           'newest_run']
 
 # %% ../nbs/05_runs.ipynb #cell-006
 @contextmanager
@@ -42,6 +51,15 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 def write_text(path: str | Path, text: str) -> None:
     "Write a text file whole or not at all."
     with atomic_path(path) as beside: beside.write_text(text, encoding="utf-8")
+
+
+def read_json(path: str | Path, kind: type = dict) -> Any:
+    "What a JSON file holds, an object or, with `kind` list, a list. Raises FileNotFoundError, or ValueError in words for a file that is damaged or holds something else."
+    if not Path(path).is_file(): raise FileNotFoundError(f"{path}: there is no such file")
+    try: data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, MemoryError) as e: raise ValueError(f"{path}: not a JSON file, or a damaged one ({e or type(e).__name__})") from None
+    if not isinstance(data, kind): raise ValueError(f"{path}: damaged, or another file: it holds a JSON {type(data).__name__}, expected was a {kind.__name__}")
+    return data
 
 
 def write_json(path: str | Path, data: Any) -> None:
@@ -66,7 +84,7 @@ def env_info(cfg: Config) -> dict[str, Any]:
         try: return metadata.version(name)
         except metadata.PackageNotFoundError: return None
     return {"python": platform.python_version(), "platform": platform.platform(), "processors": len(os.sched_getaffinity(0)), "host": socket.gethostname(),
-            "device_target": cfg.device_target, "packages": {p: version(p) for p in packages}, **git_state()}
+            "work_dir": str(work_dir()), "device_target": cfg.device_target, "packages": {p: version(p) for p in packages}, **git_state()}
 
 # %% ../nbs/05_runs.ipynb #cell-012
 class Run:
@@ -75,35 +93,41 @@ class Run:
     `log` prints and appends to log.txt, `path / name` is written through `write_json`/`atomic_path`.
     """
 
+    uploads = False                                            # whether this process uploads the folder: the one that made it
+
     def __init__(self, path: str | Path):
         self.path = resolve_path(path)
         if not (self.path / "status.json").is_file():
             raise FileNotFoundError(f"{self.path} is not a run folder (it has no status.json); `unet_nb runs` lists the runs")
+        self.kind, self._lock_file = self.status.get("kind"), None
 
     @property
-    def cfg(self) -> Config: return load_params(self.path / "params.yaml")
+    def cfg(self) -> Config:
+        try: return load_params(self.path / "params.yaml")
+        except ConfigError as e: raise ConfigError(f"{self.path / 'params.yaml'}: {e}") from None
     @property
     def checkpoints(self) -> Path: return self._folder(self.cfg.checkpoint_path)
     @property
     def figures(self) -> Path: return self._folder("figures")
     @property
-    def status(self) -> dict[str, Any]: return json.loads((self.path / "status.json").read_text())
+    def status(self) -> dict[str, Any]: return {"state": "unknown"} | read_json(self.path / "status.json")
     @property
-    def metrics(self) -> dict[str, Any]: return self._json("metrics.json")
+    def metrics(self) -> Scores: return Scores(self._json("metrics.json"))
     @property
     def history(self) -> pd.DataFrame:
         import pandas as pd
 
         file = self.path / "history.csv"
-        return pd.read_csv(file) if file.is_file() else pd.DataFrame()
+        try: return pd.read_csv(file) if file.is_file() else pd.DataFrame()
+        except (ValueError, pd.errors.ParserError) as e: raise ValueError(f"{file}: not a table of epochs, or a damaged one ({e})") from None
 
     def _folder(self, name: str) -> Path:
+        if not self.path.is_dir(): raise FileNotFoundError(errno.ENOENT, "the run folder is gone", str(self.path))      # never made anew
         (self.path / name).mkdir(parents=True, exist_ok=True)
         return self.path / name
 
     def _json(self, name: str) -> dict[str, Any]:
-        file = self.path / name
-        return json.loads(file.read_text()) if file.is_file() else {}
+        return read_json(self.path / name) if (self.path / name).is_file() else {}
 
     def __repr__(self) -> str: return f"Run({str(self.path)!r}, {self.status['state']})"
 
@@ -115,32 +139,120 @@ def _log(self: Run, text: str, echo: bool = True) -> None:
 
 
 def _set_status(self: Run, state: str, reason: str | None = None) -> None:
-    "Record the state (created, running, done, failed) and, for a failure, why."
+    "Record the state (created, running, done, failed, interrupted; of a sweep also waiting) and, where it did not end well, why; with all but running the lock is given back."
     old = self._json("status.json")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    write_json(self.path / "status.json", {"kind": old.get("kind"), "state": state, "reason": reason, "started": old.get("started", now), "updated": now, "host": socket.gethostname(), "pid": os.getpid()})
+    write_json(self.path / "status.json", {"kind": self.kind, "state": state, "reason": reason, "started": old.get("started", now), "updated": now, "host": socket.gethostname(), "pid": os.getpid()})
+    if state != "running": self.unlock()
+
+
+Run.log, Run.set_status = _log, _set_status
+
+# %% ../nbs/05_runs.ipynb #cell-016
+def _lock(self: Run, patience: float = 5.0) -> None:
+    """Take the right to write to this folder, until the run or the process ends, and remove what a killed process left half-written.
+
+    Raises FileExistsError in words if another process still has it after `patience` seconds.
+    """
+    if self._lock_file: return
+    file, deadline = open(self.path / "log.txt", "a"), time.monotonic() + patience
+    while not _flock(file, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            raise FileExistsError(f"{self.path} is still running: process {self.status['pid']} on {self.status['host']} writes to it; let it end, or end it first")
+        time.sleep(0.1)
+    self._lock_file = file
+    for folder in (self.path, self.path / self.cfg.checkpoint_path, self.path / "figures"):    # in others other processes may write: ranks, the runs of a sweep
+        for left in folder.glob(".*.tmp*"): left.unlink(missing_ok=True)
+
+
+def _unlock(self: Run) -> None:
+    "Give the lock back."
+    if self._lock_file: self._lock_file.close()
+    self._lock_file = None
+
+
+def _flock(file: Any, kind: int) -> bool:
+    "Try to lock an open file; False if another process has the lock. On a file system without locks every try succeeds."
+    try: fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError: return False
+    except OSError as e:
+        if e.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP): raise
+    return True
+
+
+Run.lock, Run.unlock, Run.locked = _lock, _unlock, property(lambda self: self._lock_file is not None)
+
+# %% ../nbs/05_runs.ipynb #cell-018
+FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EROFS: "the disk has become read-only"}
+
+
+def _go_on(self: Run) -> str:
+    "The command that goes on with this run, in a clause."
+    path = shlex.quote(str(self.path))
+    if self.kind == "train": return f"`unet_nb resume {path}` goes on where it stopped"
+    if self.kind == "sweep": return f"`unet_nb sweep --resume {path}` does what is left"
+    return f"`unet_nb run {self.kind} -f {path}/params.yaml` starts it again"
+
+
+def _storage_problem(self: Run, error: BaseException) -> str | None:
+    "What happened to the folder or its disk, in words; None if `error` has another cause."
+    if not os.path.exists(self.path / "status.json"):
+        return f"the run folder {self.path} is gone: moved, deleted, or on a disk that is no longer there. If it was moved, `unet_nb resume` with its new place goes on"
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"{FULL[error.errno]}: cannot write to {self.path}. What was written before is whole; make room, then {self.go_on()}"
+    return None
+
+
+def _end(self: Run, state: str, reason: str, echo: bool = False) -> None:
+    "Record that the run ended as `state` because of `reason`, in log.txt and status.json, where they can be written."
+    with suppress(OSError): self.log(f"run {state}: {reason}", echo=echo)
+    with suppress(OSError): self.set_status(state, reason)
+    self.unlock()
+    self.upload(quiet=True)
 
 
 @contextmanager
 def _guard(self: Run) -> Iterator[None]:
-    "Marks the run as failed, with the reason, when the block raises."
-    try: yield
+    "Marks the run as failed or interrupted when the block raises. Ctrl-C, a full disk and a vanished folder are raised again in words."
+    try:
+        with short_errors(): yield
+    except KeyboardInterrupt as e:
+        reason = f"{e or 'interrupted'}; {self.go_on()}"
+        self.end("interrupted", reason, echo=True)
+        raise KeyboardInterrupt(reason) from None
     except BaseException as e:
-        reason = "interrupted" if isinstance(e, KeyboardInterrupt) else f"{type(e).__name__}: {e}"
-        self.log(f"run failed: {reason}", echo=False)
-        self.set_status("failed", reason)
+        problem = self.storage_problem(e)
+        self.end("failed", problem or f"{type(e).__name__}: {e}")
+        if problem: raise OSError(problem) from None
         raise
+    else: self.upload()
 
 
-Run.log, Run.set_status, Run.guard = _log, _set_status, _guard
+Run.go_on, Run.storage_problem, Run.end, Run.guard = _go_on, _storage_problem, _end, _guard
 
-# %% ../nbs/05_runs.ipynb #cell-016
+# %% ../nbs/05_runs.ipynb #cell-020
+def _upload(self: Run, quiet: bool = False) -> None:
+    "Copy what is new in this folder to train_url, where the job has one. Raises UploadError in words; with `quiet` only prints them."
+    if not self.uploads: return
+    try:
+        cfg, host = self.cfg, f"-{socket.gethostname()}" if self.status["kind"] == "ranks" else ""       # the folder of a further host has the same name
+        print(upload(self.path, f"{cfg.train_url.rstrip('/')}/{self.path.name}{host}", cfg.storage_patience), flush=True)
+    except (OSError, ValueError) as e:
+        self.uploads = False                                   # not again and again
+        problem = f"train_url: {e}. What there is lies in {self.path}; `unet_nb upload {shlex.quote(str(self.path))}` uploads it when the cause is gone"
+        if not quiet: raise UploadError(problem) from None
+        print(problem, flush=True)
+
+
+Run.upload = _upload
+
+# %% ../nbs/05_runs.ipynb #cell-022
 def duration(seconds: float) -> str:
     "Seconds in words: '42 s', '3 min 05 s', '2 h 10 min'."
     s = round(seconds)
     return f"{s} s" if s < 60 else f"{s // 60} min {s % 60:02d} s" if s < 3600 else f"{s // 3600} h {s % 3600 // 60:02d} min"
 
-# %% ../nbs/05_runs.ipynb #cell-019
+# %% ../nbs/05_runs.ipynb #cell-025
 def create_run(cfg: Config, kind: str = "train") -> Run:
     "Make a new run folder in `cfg.output_path`, with parameters and environment in it. Raises OSError in words when it cannot be written."
     what = f"{cfg.model_name}_{cfg.dataset if cfg.data_path else 'demo'}".lower()
@@ -151,35 +263,98 @@ def create_run(cfg: Config, kind: str = "train") -> Run:
         path = root / (f"{stamp}_{name}" if attempt == 1 else f"{stamp}_{name}-{attempt}")
         try:
             path.mkdir(parents=True)
-            break
+            return make_run(path, cfg, kind)
         except FileExistsError: continue
         except OSError as e:
             raise OSError(f"output_path: cannot make the run folder {path}: {e.strerror}; set output_path to a folder that you can write to") from None
+
+
+def make_run(path: Path, cfg: Config, kind: str = "train") -> Run:
+    "Make `path` a run folder in state created, with parameters and environment in it."
+    path.mkdir(parents=True, exist_ok=True)
     write_text(path / "params.yaml", cfg.model_copy(update={"run_dir": ""}).to_yaml())
     write_json(path / "env.json", env_info(cfg))
     write_json(path / "status.json", {"kind": kind})
     run = Run(path)
     run.set_status("created")
+    run.uploads = cfg.enable_modelarts and bool(cfg.train_url)
     return run
+
+
+def fetch_data(cfg: Config, run: Run) -> None:
+    "Copy `data_url` to `data_path`, if there is one. Raises StorageError or ConfigError in words."
+    if run.kind == "prepare": raise ConfigError("enable_modelarts: prepare works on folders of this machine and its result is not uploaded; prepare first, then put the result into object storage")
+    if not cfg.data_url: return
+    copied = fetch(cfg.data_url, resolve_path(cfg.data_path), cfg.storage_patience, run.log)
+    run.log(str(copied))
+    if left := others(copied, resolve_path(cfg.data_path)):
+        run.log(f"warning: {resolve_path(cfg.data_path)} also holds {len(left)} files that are not at {cfg.data_url}, such as {left[0]}")
 
 
 def start_run(cfg: Config, kind: str = "train") -> Run:
     "The run folder for `cfg`, in state running: `cfg.run_dir` if the command line made one, else a new one. `kind`: train, evaluate, …"
     run = Run(cfg.run_dir) if cfg.run_dir else create_run(cfg, kind)
+    run.lock(patience=0)
     if run.status["state"] != "created":
+        run.unlock()
         raise FileExistsError(f"run_dir: {run.path} already holds a run ({run.status['state']}); leave run_dir empty for a new folder")
     write_text(run.path / "params.yaml", cfg.model_copy(update={"run_dir": ""}).to_yaml())
     run.set_status("running")
+    if cfg.enable_modelarts:
+        with run.guard():
+            run.upload()
+            fetch_data(cfg, run)
     return run
 
-# %% ../nbs/05_runs.ipynb #cell-023
+# %% ../nbs/05_runs.ipynb #cell-031
 def run_state(run: Run) -> str:
-    "State of a run; 'killed' for one that says running while its process (on this host) is gone."
-    s = run.status
-    gone = s["state"] in ("running", "created") and s["host"] == socket.gethostname() and not Path("/proc", str(s["pid"])).exists()
-    return "killed" if gone and Path("/proc").exists() else s["state"]
+    "State of a run; 'killed' for one that says running or created while no process works on it any more."
+    status = run.status
+    if status["state"] == "running" and not run.locked:
+        with open(run.path / "log.txt", "rb") as log: return "killed" if _flock(log, fcntl.LOCK_SH) else "running"
+    launcher_gone = status["state"] == "created" and status["host"] == socket.gethostname() and not Path("/proc", str(status["pid"])).exists()
+    return "killed" if launcher_gone and Path("/proc").exists() else status["state"]
 
 
+def take_up(run: Run) -> Run:
+    "Lock the folder of an unfinished training run, to go on in it. Raises FileExistsError in words for one that is finished, still running, or no training."
+    status, path = run.status, shlex.quote(str(run.path))
+    if run.kind != "train": raise FileExistsError(f"{run.path} is a run of {run.kind}; only a training goes on where it stopped. {run.go_on()}")
+    run.lock()
+    state, status = run_state(run), run.status
+    if state == "done": problem = f"{run.path} is finished; for more epochs start a new run from it: `unet_nb run train -f {path}/params.yaml -p resume True -p resume_ckpt {path} -p epochs N`"
+    elif state == "created" and status["pid"] != os.getpid(): problem = f"{run.path} is just being started, by process {status['pid']} on {status['host']}"
+    else:
+        run.uploads = run.cfg.enable_modelarts and bool(run.cfg.train_url)
+        return run
+    run.unlock()
+    raise FileExistsError(problem)
+
+
+def version_changes(run: Run) -> list[str]:
+    "Packages that have another version now than when the run began, in words."
+    before, now = run._json("env.json").get("packages", {}), env_info(run.cfg)["packages"]
+    return [f"{name} {before.get(name)} → {now[name]}" for name in now if name in before and before[name] != now[name]]
+
+# %% ../nbs/05_runs.ipynb #cell-036
+COLORS = {"done": "#009e73", "running": "#0072b2", "created": "#0072b2", "interrupted": "#e69f00"}
+
+
+def _run_html(self: Run) -> str:
+    "State, key figures, changed parameters, scores and curves as HTML."
+    state, reason, metrics, changed = run_state(self), self.status.get("reason"), self.metrics, self.cfg.changed()
+    title = f"<b>{html.escape(self.path.name)}</b> <span style='color:{COLORS.get(state, '#d55e00')}'>{state}</span>{': ' + html.escape(reason) if reason else ''}"
+    facts = {"folder": str(self.path)}
+    if len(self.history): facts["epochs"] = f"{len(self.history)} of {self.cfg.num_epochs}, the last with a loss of {self.history.loss.iloc[-1]:.4f}"
+    if metrics.get("train_seconds"): facts["trained in"] = duration(metrics["train_seconds"])
+    facts["parameters"] = ", ".join(f"{k} {v}" for k, v in changed.items() if k not in ("name", "output_path")) or "all default"
+    figure = self.path / "figures/history.png"
+    curves = f"<img alt='curves' src='data:image/png;base64,{b64encode(figure.read_bytes()).decode()}'>" if figure.is_file() else ""
+    return f"{title}{html_table(list(facts.items()))}{metrics._repr_html_() or ''}{curves}"
+
+Run._repr_html_ = _run_html
+
+# %% ../nbs/05_runs.ipynb #cell-039
 def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
     "A row for each run below `output_path`, newest last: name, state, network, data, scores."
     import pandas as pd
@@ -195,10 +370,11 @@ def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
             rows.append({"run": path.parent.name, "state": f"unreadable: {e}"})
     return pd.DataFrame(rows)
 
-# %% ../nbs/05_runs.ipynb #cell-026
+# %% ../nbs/05_runs.ipynb #cell-042
 def newest_run(output_path: str | Path = "runs", kind: str = "train") -> Run:
     "The newest finished run of `kind` below `output_path`. Raises FileNotFoundError if there is none."
     for file in sorted(resolve_path(output_path).glob("*/status.json"), reverse=True):
-        run = Run(file.parent)
-        if run.status.get("kind") == kind and run.status["state"] == "done": return run
+        with suppress(ValueError):                               # a damaged one is no finished one; `unet_nb runs` names it
+            run = Run(file.parent)
+            if run.kind == kind and run.status["state"] == "done": return run
     raise FileNotFoundError(f"no finished {kind} run in {resolve_path(output_path)}; `unet_nb run {kind}` makes one")

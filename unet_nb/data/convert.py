@@ -28,9 +28,10 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
+from ..config import shortened
 from ..runs import duration
 from .folder import SUFFIXES, DataError, decode, image_values, mask_values, read_pixels, two_class_ids
-from ..runs import write_json
+from ..runs import read_json, write_json
 
 # %% ../../nbs/14_data.convert.ipynb #cell-006
 def safe_id(name: str) -> str:
@@ -38,14 +39,14 @@ def safe_id(name: str) -> str:
     bad = ("is empty" if not name else "begins with a dot" if name.startswith(".") else "ends with a dot or a space" if name[-1] in ". " else
            "holds a path separator or a colon" if set(name) & set("/\\:") else "holds characters that cannot be printed" if not name.isprintable() else
            "is longer than 200 bytes" if len(name.encode(errors="replace")) > 200 else None)
-    if bad: raise DataError("hostile-name", f"{name!r} {bad}: it cannot be the id of a sample")
+    if bad: raise DataError("hostile-name", f"{shortened(repr(name))} {bad}: it cannot be the id of a sample")
     return name
 
 def _safe_parts(name: Any) -> tuple[str, ...]:
     "The parts of a relative path written with slashes. Raises DataError (hostile-name) where it could lead out of its folder."
     path = PurePosixPath(name) if isinstance(name, str) else None
     if path is None or path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name or not path.parts:
-        raise DataError("hostile-name", f"{name!r} is refused: it is no path inside its folder")
+        raise DataError("hostile-name", f"{shortened(repr(name))} is refused: it is no path inside its folder")
     return path.parts
 
 # %% ../../nbs/14_data.convert.ipynb #cell-009
@@ -136,8 +137,8 @@ def _open_target(target: Path, recipe: dict[str, Any]) -> None:
     target.mkdir(parents=True, exist_ok=True)
     file = target/"convert.json"
     if file.is_file():
-        before = json.loads(file.read_text(encoding="utf-8")).get("recipe")
-        changed = [k for k in recipe if (before or {}).get(k) != recipe[k]]
+        before = read_json(file).get("recipe")
+        changed = [k for k in recipe if not isinstance(before, dict) or before.get(k) != recipe[k]]
         if changed: raise ValueError(f"{target} holds samples that were made with other settings ({', '.join(changed)}); choose another target or delete it")
     elif any(not p.name.startswith(".") for p in target.iterdir()):
         raise ValueError(f"{target} is not empty and was not made by a conversion (it has no convert.json); choose another target")
@@ -186,7 +187,7 @@ def _names(source: Path) -> list[str]:
     if not source.is_file(): raise FileNotFoundError(f"{source}: there is no such folder or archive")
     try:
         with zipfile.ZipFile(source) as archive: return archive.namelist()
-    except zipfile.BadZipFile as error: raise ValueError(f"{source}: not a zip archive, or a damaged one ({error}); copy it again") from error
+    except Exception as error: raise ValueError(f"{source}: not a zip archive, or a damaged one ({error}); copy it again") from error      # zipfile raises many kinds
 
 # %% ../../nbs/14_data.convert.ipynb #cell-022
 def _is_junk(parts: Sequence[str]) -> bool:
@@ -223,8 +224,8 @@ def _read(source: str, name: str) -> bytes:
         archive = _archive(source, os.stat(source).st_mtime_ns)
         if archive.getinfo(name).file_size > _LARGEST_FILE: raise ValueError(f"it unpacks to {archive.getinfo(name).file_size / 2**30:.1f} GiB")
         return archive.read(name)
-    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
-        raise DataError("unreadable", f"{source}, {name}: cannot be read: {error}") from error
+    except MemoryError: raise DataError("unreadable", f"{source}, {name}: does not fit into the memory of this machine") from None
+    except Exception as error: raise DataError("unreadable", f"{source}, {name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 # %% ../../nbs/14_data.convert.ipynb #cell-025
 def _paint_nuclei(task: _Nuclei, shape: tuple[int, int]) -> np.ndarray:
@@ -293,10 +294,13 @@ def coco_object_mask(segmentation: Any, height: int, width: int) -> np.ndarray:
     "The pixels of a COCO annotation, uint8 (H, W) of 0 and 1, equal to pycocotools' annToMask. Raises DataError (broken-annotation) in words."
     library = _coco_mask()
     try:
-        if isinstance(segmentation, list): rle = library.merge(library.frPyObjects(segmentation, height, width))
+        if isinstance(segmentation, list):
+            if not all((np.abs(np.array(part, float)) <= 10 * max(height, width)).all() for part in segmentation): raise ValueError("its points lie far outside of the image")
+            rle = library.merge(library.frPyObjects(segmentation, height, width))
         else:
             counts, size = segmentation["counts"], list(segmentation["size"])
             if size != [height, width]: raise ValueError(f"its size is {size}, the image's [{height}, {width}]")
+            if isinstance(counts, list) and any(n < 0 for n in counts): raise ValueError("a run length is negative")
             pixels = sum(counts) if isinstance(counts, list) else _run_lengths(counts.encode() if isinstance(counts, str) else counts)
             if pixels != height * width: raise ValueError(f"its run lengths do not add up to the {height * width} pixels of the image")
             rle = library.frPyObjects(segmentation, height, width) if isinstance(counts, list) else segmentation
@@ -326,23 +330,30 @@ def _class_table(categories: list[dict], coco_classes: Sequence[str]) -> dict[in
     index = {name: i for i, name in enumerate(coco_classes)}
     return {c["id"]: index.get(c["name"], 0) for c in categories}
 
+_COCO_FIELDS = {"images": {"id": (int, str), "height": int, "width": int}, "annotations": {}, "categories": {"id": (int, str), "name": str}}
+
 def _read_coco(anno_json: Path) -> dict[str, list[dict]]:
     "The three lists of a COCO file. Raises FileNotFoundError or ValueError in words."
     if not anno_json.is_file(): raise FileNotFoundError(f"{anno_json}: there is no such annotation file")
-    try: data = json.loads(anno_json.read_bytes())
-    except ValueError as error: raise ValueError(f"{anno_json}: not a JSON file, or a damaged one ({error})") from error
-    absent = [k for k in ("images", "annotations", "categories") if not isinstance(data, dict) or not isinstance(data.get(k), list)]
+    data = read_json(anno_json)
+    absent = [k for k in _COCO_FIELDS if not isinstance(data.get(k), list)]
     if absent: raise ValueError(f"{anno_json}: no COCO annotation file, it has no list {absent[0]!r}")
+    for part, fields in _COCO_FIELDS.items():
+        for i, entry in enumerate(data[part]):
+            for name, kind in fields.items():
+                value = entry.get(name) if isinstance(entry, dict) else None
+                if not isinstance(value, kind) or kind is int and value < 1: raise ValueError(f"{anno_json}: no COCO annotation file, or a damaged one: in {part}[{i}], {name!r} is {str(value)[:60]!r}")
     return data
 
 # %% ../../nbs/14_data.convert.ipynb #cell-043
 def _list_coco(data: dict[str, list[dict]], image_dir: Path, table: dict[int, int], keep_empty: bool) -> tuple[list[_CocoImage], list[_Outcome], list[str]]:
     "The images of a COCO file with their chosen objects, the images that are refused or left out, and notes."
     objects = {image["id"]: [] for image in data["images"]}
-    lost = [a for a in data["annotations"] if a.get("image_id") not in objects]
-    strange = [a for a in data["annotations"] if a.get("category_id") not in table]
-    for a in data["annotations"]:
-        if a.get("image_id") in objects and table.get(a.get("category_id")):
+    known = [a for a in data["annotations"] if isinstance(a, dict) and isinstance(a.get("image_id"), (int, str)) and isinstance(a.get("category_id"), (int, str))]
+    lost = [a for a in known if a["image_id"] not in objects]
+    strange = [a for a in known if a["category_id"] not in table]
+    for a in known:
+        if a["image_id"] in objects and table.get(a["category_id"]):
             objects[a["image_id"]].append((table[a["category_id"]], bool(a.get("iscrowd")), a.get("segmentation")))
     tasks, apart = {}, []
     for image in data["images"]:
@@ -351,8 +362,9 @@ def _list_coco(data: dict[str, list[dict]], image_dir: Path, table: dict[int, in
             task = _CocoImage(safe_id("_".join(parts[:-1] + (Path(parts[-1]).stem,))), str(image_dir.joinpath(*parts)), image["height"], image["width"], tuple(objects[image["id"]]))
             if not task.objects and not keep_empty: apart.append(_Outcome(task.id, "left_out"))
             elif tasks.setdefault(task.id, task) is not task: raise DataError("ambiguous", f"{image['file_name']}: an other image has the same id {task.id!r}")
-        except DataError as error: apart.append(_Outcome(str(image["id"]), "refused", (str(error),)))
+        except DataError as error: apart.append(_Outcome(str(image["id"]), "refused", (f"image {image['id']}: {error}",)))
     notes = [f"annotations left out because the file does not define their {what}: {len(found)}" for what, found in (("image", lost), ("category", strange)) if found]
+    if len(known) < len(data["annotations"]): notes.append(f"annotations left out because they are damaged: {len(data['annotations']) - len(known)}")
     return list(tasks.values()), apart, notes
 
 # %% ../../nbs/14_data.convert.ipynb #cell-044

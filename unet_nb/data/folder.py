@@ -10,7 +10,6 @@ __all__ = ['SUFFIXES', 'ROLES', 'TwoClass', 'DataError', 'Pair', 'Problem', 'Sca
 # %% ../../nbs/13_data.folder.ipynb #cell-003
 import csv
 import re
-import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +24,11 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageOps
 
-from .core import ImageSet, Sample, check_pair
+from ..config import ShortTraceback
+from .core import ImageSet, Sample, check_pair, check_tiff
 
 # %% ../../nbs/13_data.folder.ipynb #cell-006
-class DataError(ValueError):
+class DataError(ShortTraceback, ValueError):
     "A fault of a data set in words; `code` is its short name, the same that the doctor's report uses."
 
     def __init__(self, code: str, message: str):
@@ -92,17 +92,24 @@ class Scan:
 # %% ../../nbs/13_data.folder.ipynb #cell-012
 def _one_file(role: str, files: list[Path], needed: bool, where: str) -> Path | None:
     "The one readable file among `files`; DataError where there are several, or none although one is needed."
-    pictures = [f for f in files if f.suffix.lower() in SUFFIXES and not f.is_dir()]
+    pictures = [f for f in files if f.suffix.lower() in SUFFIXES and f.is_file()]
     if len(pictures) > 1:
         raise DataError("ambiguous", f"{where}: {len(pictures)} files could be the {role} ({', '.join(f.name for f in pictures)}); keep one of them")
     if pictures or not needed: return pictures[0] if pictures else None
-    beside = f"; {files[0].name} is there, but only {', '.join(SUFFIXES)} are read" if files else ""
+    beside = (f"; {files[0].name} is there, but is no file (a folder, a pipe or a broken link)" if files and not files[0].is_file() else
+              f"; {files[0].name} is there, but only {', '.join(SUFFIXES)} are read" if files else "")
     raise DataError(f"missing-{role}", f"{where}: the {role} is missing{beside}")
+
+def _is_text(name: str) -> bool:
+    "Whether a file name is text in UTF-8; Python marks other bytes in a way that cannot be written."
+    try: return bool(name.encode())
+    except UnicodeEncodeError: return False
 
 def _judge(id: str, files: dict[str, list[Path]], folder: Path, labelled: bool) -> Pair | Problem:
     "The pair of a row of the table, or what is wrong with it."
     where = f"{folder}, {id}"
     try:
+        if not _is_text(id): raise DataError("unreadable", f"{folder}: the name {ascii(id)} is not in UTF-8, so no file of a run could mention it; rename it")
         if not any(files.values()):
             raw = (folder/id/"images").is_dir()
             raise DataError("layout", f"{where}: the folder holds neither an image.* nor a mask.*" +
@@ -177,7 +184,7 @@ def _decode_pillow(data: bytes) -> Pixels:
 def _decode_tiff(data: bytes) -> Pixels:
     "A TIFF with a single page, raw values, alpha dropped. Raises ValueError for stacks and for files that were cut off."
     with tifffile.TiffFile(BytesIO(data)) as tif:
-        if not len(tif.pages): raise ValueError("it is cut off: the directory of its pages is missing; copy it again")
+        check_tiff(tif)
         page, others = tif.pages[0], [p for p in tif.pages[1:] if not p.is_reduced]
         if others or page.axes not in ("YX", "YXS", "SYX"):
             raise ValueError(f"it holds {len(tif.pages)} pages with the axes {page.axes}; a sample is one picture, cut a stack into its slices")
@@ -199,8 +206,6 @@ def _decode_packed_tiff(data: bytes, page: tifffile.TiffPage) -> Pixels:
         return _from_pillow(file)
 
 # %% ../../nbs/13_data.folder.ipynb #cell-022
-_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, struct.error, tifffile.TiffFileError, Image.DecompressionBombError, cv2.error)
-
 def decode(data: bytes, where: str) -> Pixels:
     "Decode the bytes of a PNG, JPEG or TIFF file called `where`. Raises DataError (unreadable) in words where they are damaged, cut off or something else."
     try:
@@ -208,12 +213,15 @@ def decode(data: bytes, where: str) -> Pixels:
         return _decode_tiff(data) if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") else _decode_pillow(data)
     except Image.UnidentifiedImageError as error:
         raise DataError("unreadable", f"{where}: not a PNG, JPEG or TIFF file, or its beginning is damaged") from error
-    except _DAMAGE as error: raise DataError("unreadable", f"{where}: cannot be read: {error}") from error
+    except MemoryError: raise DataError("unreadable", f"{where}: its pixels do not fit into the memory of this machine") from None
+    except Exception as error: raise DataError("unreadable", f"{where}: cannot be read: {error}") from error      # the three libraries raise many kinds for damaged files
 
 def read_pixels(path: str | PathLike) -> Pixels:
     "Decode a file, as `decode`. Raises DataError (unreadable) also where it cannot be opened."
+    if Path(path).exists() and not Path(path).is_file(): raise DataError("unreadable", f"{path}: is no file (a folder or a pipe)")
     try: data = Path(path).read_bytes()
     except OSError as error: raise DataError("unreadable", f"{path}: cannot be opened: {error.strerror}") from error
+    except MemoryError: raise DataError("unreadable", f"{path}: does not fit into the memory of this machine") from None
     return decode(data, str(path))
 
 # %% ../../nbs/13_data.folder.ipynb #cell-024
@@ -320,10 +328,15 @@ def load_folder(folder: str | PathLike, num_classes: int, *,
 def _groups_from_csv(path: Path) -> dict[str, str]:
     "The columns id and group of a CSV file. Raises FileNotFoundError, or ValueError in words."
     if not path.is_file(): raise FileNotFoundError(f"groups: there is no file {path}; give a CSV with the columns id and group, or a regular expression with one group")
-    with open(path, newline="", encoding="utf-8-sig") as file: rows = list(csv.DictReader(file))
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file: rows = list(csv.DictReader(file, restval=""))
+    except (UnicodeDecodeError, csv.Error, MemoryError) as error: raise ValueError(f"groups: {path} is no CSV file in UTF-8, or a damaged one ({error})") from None
     if not rows or not {"id", "group"} <= set(rows[0]):
-        raise ValueError(f"groups: {path} needs a first line with the columns id and group; it has {', '.join(map(str, rows[0])) if rows else 'no rows'}")
-    return {row["id"].strip(): row["group"].strip() for row in rows}
+        raise ValueError(f"groups: {path} needs a first line with the columns id and group; it has {', '.join(str(name)[:40] for name in list(rows[0])[:8]) if rows else 'no rows'}")
+    table = {row["id"].strip(): row["group"].strip() for row in rows}
+    torn = [row["id"] for row in rows if table[row["id"].strip()] != row["group"].strip()]
+    if torn: raise ValueError(f"groups: {path} puts the id {torn[0].strip()!r} into two groups, {table[torn[0].strip()]!r} is one of them; keep one line of it")
+    return table
 
 def group_of_ids(ids: Sequence[str],
                  groups: str | PathLike | Mapping[str, str] | None,    # regular expression with one group; a *.csv; a table; None: each id alone
@@ -334,7 +347,7 @@ def group_of_ids(ids: Sequence[str],
     elif str(groups).lower().endswith(".csv"): table = _groups_from_csv(Path(groups))
     else:
         try: key = re.compile(str(groups))
-        except re.error as error: raise ValueError(f"groups: {groups!r} is no regular expression ({error})") from error
+        except (re.error, RecursionError, OverflowError) as error: raise ValueError(f"groups: {str(groups)[:80]!r} is no regular expression ({error})") from error
         if key.groups != 1: raise ValueError(f"groups: the regular expression {groups!r} must have exactly one group in (round brackets), it has {key.groups}")
         table = {i: m[1] for i in ids if (m := key.search(i)) and m[1] is not None}
     missing = [i for i in ids if not table.get(i)]

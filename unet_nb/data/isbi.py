@@ -7,15 +7,13 @@ __all__ = ['save_stack', 'load_stack', 'labels_to_classes', 'load_isbi', 'load_i
 
 # %% ../../nbs/11_data.isbi.ipynb #cell-003
 import os
-import struct
 import uuid
-import zlib
 from pathlib import Path
 
 import numpy as np
 import tifffile
 
-from .core import ImageSet
+from .core import ImageSet, check_claim, check_tiff
 
 # %% ../../nbs/11_data.isbi.ipynb #cell-006
 def save_stack(path: str | os.PathLike,
@@ -34,23 +32,15 @@ def save_stack(path: str | os.PathLike,
     return path
 
 # %% ../../nbs/11_data.isbi.ipynb #cell-009
-def _is_cut_off(tif: tifffile.TiffFile) -> bool:
-    "True where the last page that could be read points to a further one."
-    form, page, file = tif.tiff, tif.pages[len(tif.pages) - 1], tif.filehandle
-    file.seek(page.offset)
-    (tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
-    file.seek(page.offset + form.tagnosize + tags * form.tagsize)
-    return any(file.read(form.offsetsize))
-
-# %% ../../nbs/11_data.isbi.ipynb #cell-010
 def _read_stack(tif: tifffile.TiffFile) -> np.ndarray:
     "The pixels of an open file as (Z, H, W), or a ValueError that says what the file is instead."
-    if _is_cut_off(tif): raise ValueError(f"the file is cut off: it announces more pages than the {len(tif.pages)} that are there; copy it again")
+    if check_tiff(tif): raise ValueError(f"the file is cut off: it announces more pages than the {len(tif.pages)} that are there; copy it again")
     series, page = tif.series[0], tif.pages[0]
     if len(tif.series) > 1: raise ValueError("the pages have different sizes or types; a stack needs slices of one size")
     if page.samplesperpixel != 1:
         raise ValueError(f"the pages are colour images ({page.samplesperpixel} values a pixel); convert the stack to grey")
     if series.dtype != np.uint8: raise ValueError(f"the pixels are {series.dtype}, not uint8; scale the stack to 0…255 and save it with 8 bits")
+    check_claim(tif, len(tif.pages))
     if len(series.shape) != 3:
         raise ValueError("it holds a single page, not a stack; put the slices into one multi-page file" if len(series.shape) < 3 else
                          f"it has {len(series.shape)} axes {series.axes} {series.shape}; a stack has three: slice, row, column")
@@ -63,9 +53,11 @@ def load_stack(path: str | os.PathLike) -> np.ndarray:
     try:
         with tifffile.TiffFile(path) as tif: return _read_stack(tif)
     except tifffile.TiffFileError as error: raise ValueError(f"{path}: not a TIFF file, or a damaged one ({error})") from error
-    except (ValueError, zlib.error) as error: raise ValueError(f"{path}: {error}") from error
+    except ValueError as error: raise ValueError(f"{path}: {error}") from error
+    except MemoryError: raise ValueError(f"{path}: its pixels do not fit into the memory of this machine; cut the stack into parts") from None
+    except Exception as error: raise ValueError(f"{path}: a damaged TIFF file ({type(error).__name__}: {error}); copy it again") from error       # tifffile raises many kinds
 
-# %% ../../nbs/11_data.isbi.ipynb #cell-017
+# %% ../../nbs/11_data.isbi.ipynb #cell-016
 def labels_to_classes(labels: np.ndarray,             # (Z, H, W) or (H, W), values 0 and 255, or 0 and 1
                       where: str) -> np.ndarray:      # file name, for the message
     "Labels of the challenge to class ids, uint8 of the same shape: 1 = inside a cell, 0 = membrane. Raises ValueError for other values."
@@ -75,7 +67,7 @@ def labels_to_classes(labels: np.ndarray,             # (Z, H, W) or (H, W), val
     raise ValueError(f"{where}: the labels hold {'only the value' if len(values) == 1 else 'the values'} {shown}; "
                      "expected are two values, 0 (membrane) and 255 (inside a cell)")
 
-# %% ../../nbs/11_data.isbi.ipynb #cell-019
+# %% ../../nbs/11_data.isbi.ipynb #cell-018
 def _file(folder: str | os.PathLike, name: str) -> Path:
     "The path of one of the challenge's files, or FileNotFoundError saying what the folder holds instead."
     folder = Path(folder)
@@ -97,7 +89,7 @@ def load_isbi_test(folder: str | os.PathLike) -> ImageSet:
     volume = load_stack(_file(folder, "test-volume.tif"))
     return ImageSet.from_arrays(volume, None, [f"test-{i:02d}" for i in range(len(volume))], name="ISBI test", source=str(folder))
 
-# %% ../../nbs/11_data.isbi.ipynb #cell-027
+# %% ../../nbs/11_data.isbi.ipynb #cell-026
 def zoo_fold(cross_valid_ind: int,                    # 0 … k; k is the same as 0
              n: int = 30, k: int = 5) -> tuple[list[int], list[int]]:
     "Indices (train, validate) of one of the zoo's k folds of n slices; n // k validate. Raises ValueError for n < k or an unknown fold."

@@ -4,14 +4,17 @@
 
 # %% auto #0
 __all__ = ['load_stack_images', 'load_split', 'output_margin', 'with_border', 'train_example', 'preprocess_for_network',
-           'epoch_order', 'TrainBatches', 'create_dataset']
+           'epoch_order', 'TrainBatches', 'create_dataset', 'epoch_tensors']
 
 # %% ../../nbs/16_data.pipeline.ipynb #cell-003
+import signal
+import threading
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 
-from ..config import Config, ConfigError, resolve_path, valid_output_size
+from ..config import Config, ConfigError, resolve_path, short_errors, valid_output_size
 from .augment import build_augment, random_crop
 from .core import ImageSet, Sample, check_pair, preprocess_zoo, scale_image, set_channels
 from .demo import demo_set
@@ -26,6 +29,7 @@ def load_stack_images(cfg: Config) -> ImageSet:
     return load_isbi(resolve_path(cfg.data_path)) if cfg.data_path else demo_set(cfg.demo_slices, cfg.demo_size, seed=0)
 
 
+@short_errors()
 def load_split(cfg: Config) -> tuple[ImageSet, ImageSet]:
     """Training and validation images. Raises ConfigError, FileNotFoundError or ValueError in words.
 
@@ -94,10 +98,11 @@ class TrainBatches:
 
     def __init__(self, cfg: Config, images: ImageSet, rank: int = 0, ranks: int = 1):
         self.cfg, self.images, self.rank, self.ranks = cfg, images, rank, ranks
-        self.batch = cfg.distribute_batchsize if cfg.run_distribute else cfg.batch_size
+        self.batch = cfg.device_batch
         self.augment, self.epoch = build_augment(cfg if cfg.augment != "zoo" or cfg.dataset == "ISBI" else cfg.model_copy(update={"augment": "zoo_folder"})), 0
         if not len(self):
-            raise ConfigError(f"batch_size: {len(images)} training images × repeat {cfg.repeat} do not fill one batch of {self.batch * ranks}; lower batch_size or raise repeat")
+            name = "distribute_batchsize" if cfg.run_distribute else "batch_size"
+            raise ConfigError(f"{name}: {len(images)} training images × repeat {cfg.repeat} do not fill one batch of {self.batch * ranks}; lower {name} or raise repeat")
         # Stacks are read once; of large sets only what fits into about 1 GB stays in memory.
         self._read = lru_cache(maxsize=max(1, int(1e9 // images[0].image.nbytes)))(lambda i: with_border(images[i], output_margin(cfg)))
         self._order = lru_cache(maxsize=1)(lambda epoch: epoch_order(len(images), cfg.repeat, cfg.seed, epoch))
@@ -118,3 +123,11 @@ def create_dataset(batches: TrainBatches):
     import mindspore.dataset as ds
     ds.config.set_prefetch_size(2)
     return ds.GeneratorDataset(batches, ["image", "mask", "weight"][:3 if batches.cfg.border_weight else 2], shuffle=False, num_parallel_workers=1, python_multiprocessing=False)
+
+# %% ../../nbs/16_data.pipeline.ipynb #cell-026
+def epoch_tensors(dataset) -> Iterator[list]:
+    "The batches of one epoch of a `create_dataset` as lists of MindSpore tensors; an interrupt between them raises KeyboardInterrupt."
+    handler, in_main = signal.getsignal(signal.SIGINT), threading.current_thread() is threading.main_thread()
+    for batch in dataset.create_tuple_iterator(num_epochs=1):
+        if in_main: signal.signal(signal.SIGINT, handler)
+        yield batch
