@@ -247,6 +247,7 @@ class Workshop:
         link.symlink_to(link.name)
 
     def damaged(self, kind: str, file: str, whole: bytes, cuts: int, flips: int, within: int | None = None, **options) -> None:
+        "What is cut off must be noticed (`may_work`: unless it is text, of which any part is whole); a flipped bit may hit a pixel."
         for k in range(cuts): self.add(kind, f"cut {k}", cut(whole, self.rng), file, **options)
         for k in range(flips): self.add(kind, f"flipped {k}", flip(whole, self.rng, within), file, **(options | {"may_work": True}))
 
@@ -284,7 +285,7 @@ def stacks(shop: Workshop) -> None:
     for file in ("isbi/train-volume.tif", "packed.tif", "pages.tif", "imagej.tif"):
         whole = (shop.good / file).read_bytes()
         tags = first_directory(whole) + 400 if first_directory(whole) < 1000 else None
-        shop.damaged("isbi", "train-volume.tif", whole, 3, 4, tags, may_work=True)
+        shop.damaged("isbi", "train-volume.tif", whole, 3, 4, tags)
     whole = (shop.good / "isbi/train-volume.tif").read_bytes()
     shop.wrong_things("isbi", "train-volume.tif", whole)
     huge = {"ImageWidth": 100000, "ImageLength": 100000}
@@ -303,14 +304,14 @@ def stacks(shop: Workshop) -> None:
     shop.add("isbi", "another shape", shaped, "train-volume.tif", may_work=True)
     for file in ("packed.tif", "image.tif", "lzw.tif", "imagej.tif"):
         data = (shop.good / file).read_bytes()
-        shop.damaged("pages", "big.tif", data, 2, 3, may_work=True)
+        shop.damaged("pages", "big.tif", data, 2, 3)
     for what, data in {"100 000 x 100 000": tiff_tags((shop.good / "image.tif").read_bytes(), **huge), "100 000 x 100 000 packed": tiff_tags(packed, **huge, RowsPerStrip=100000),
                        "a million empty pages": tiff_chain(10**6), "a page that follows itself": patched(pages, next_directory(pages), "<I", first_directory(pages))}.items(): shop.add("pages", what, data, "big.tif")
 
 
 def pictures(shop: Workshop) -> None:
     for file, role in (("image.png", "image"), ("image.jpg", "image"), ("image.tif", "image"), ("deep.png", "image"), ("lzw.tif", "image"), ("mask.png", "mask"), ("indexed.png", "mask")):
-        shop.damaged("folder", f"s/{role}{Path(file).suffix}", (shop.good / file).read_bytes(), 2, 4, may_work=True, names=[f"/s/{role}", "/s/mask"])
+        shop.damaged("folder", f"s/{role}{Path(file).suffix}", (shop.good / file).read_bytes(), 2, 4, names=[f"/s/{role}", "/s/mask"])
     for role in ("image", "mask"): shop.wrong_things("folder", f"{role}.png", b"", names=[role])
     tif, jpg, image = ((shop.good / name).read_bytes() for name in ("image.tif", "image.jpg", "image.png"))
     black = zlib.compress(bytes(4097 * 4096))
@@ -407,7 +408,7 @@ def mindirs(shop: Workshop) -> None:
         if file.name != "good.mindir": shop.add("mindir", file.stem, file.read_bytes(), "a.mindir")
     for case in shop.cases[before:]: Path(case.path).with_suffix(".json").write_bytes(described)
     before = len(shop.cases)
-    shop.damaged("mindir", "a.mindir", described, 2, 4, may_work=True)
+    shop.damaged("mindir", "a.mindir", described, 2, 4)
     for what, text in {"NaN": b"NaN", "a list": b"[]", "nested": LINES.encode(), "another file's": described.replace(b'"bytes": ', b'"bytes": 1'), "without checksum": described.replace(b'"file": ', b'"fail": ')}.items(): shop.add("mindir", what, text, "a.mindir")
     for case in shop.cases[before:]:
         Path(case.path).rename(Path(case.path).with_suffix(".json"))
@@ -417,7 +418,7 @@ def mindirs(shop: Workshop) -> None:
 
 def onnx_files(shop: Workshop) -> None:
     whole = (shop.good / "good.onnx").read_bytes()
-    shop.damaged("onnx", "a.onnx", whole, 5, 12, may_work=True)
+    shop.damaged("onnx", "a.onnx", whole, 5, 12)
     shop.wrong_things("onnx", "a.onnx", whole)
     for file in sorted(shop.good.glob("*.onnx")):
         if file.name != "good.onnx": shop.add("onnx", file.stem, file.read_bytes(), "a.onnx")

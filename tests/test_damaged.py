@@ -104,6 +104,7 @@ def commands(good: Path, here: Path) -> dict[str, tuple[list, str, int]]:
     run = [BIN / "unet_nb", "run"]
     return {"a nested recipe": ([*run, "train", "-f", "nested.yaml"], "nested.yaml", 1), "a pipe as recipe": ([*run, "train", "-f", "pipe.yaml"], "pipe.yaml", 1),
             "a nested parameter": ([*run, "train", "-p", "crop_size", damage.LINES], "crop_size", 1), "a stack cut off": ([*run, "train", "-p", "data_path", "isbi"], "train-volume.tif", 1),
+            "an image cut off": ([BIN / "unet_nb", "predict", good / "good.ckpt", part("packed.tif", 0.6), "-o", "out"], "packed.tif", 1),
             "a checkpoint cut off": ([BIN / "unet_nb", "predict", part("good.ckpt", 0.7), image, "-o", "out"], "good.ckpt", 1),
             "a nested state": ([*run, "evaluate", "-p", "checkpoint_file_path", good / "state-deep.ckpt"], "state-deep.ckpt", 1), "an ONNX file cut off": ([*run, "infer_onnx", "-p", "model_file", part("good.onnx", 0.5)], "good.onnx", 1),
             "a MINDIR file cut off": ([*run, "infer_mindir", "-p", "model_file", here / "good.mindir"], "good.mindir", 1), "an archive cut off": ([*run, "prepare", "-p", "dataset", "Cell_nuclei", "-p", "source_path", part("nuclei.zip", 0.6), "-p", "data_path", "out"], "nuclei.zip", 1),

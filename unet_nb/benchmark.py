@@ -18,6 +18,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogLocator, ScalarFormatter
 
 from . import torch_peer
 from .config import Config, ConfigError
@@ -239,6 +240,10 @@ def scaling_figure(turns: pd.DataFrame) -> plt.Figure | None:
     for ax, (key, rows) in zip(axes[0], varied.items()):
         for name, t in rows.groupby("contender", sort=False): ax.plot(*(1e3 * t.groupby(key).seconds.median()).reset_index().to_numpy().T, "o-", ms=3, lw=1, color=COLORS.get(name), label=name)
         ax.set(xscale="log", yscale="log", xlabel={"side": "side of the crop, pixels"}.get(key, key), ylabel="ms a step")
+        ax.set_xticks(sorted(rows[key].unique()))
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for axis in (ax.xaxis, ax.yaxis): axis.set_major_formatter(ScalarFormatter())
+        ax.minorticks_off()
     axes[0, 0].legend(fontsize=7)
     fig.suptitle(base.case, fontsize=9)
     fig.tight_layout()

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from statistics import median
+from statistics import median_low
 
 from .config import Config, ShortTraceback
 from .runs import Run, duration
@@ -35,9 +35,9 @@ class Progress:
         self.durations.append(now - self.last); self.recent.append(now - self.last)
         self.last, self.left = now, self.left - 1
         self.run.log(f"step: {(epoch - 1) * self.steps + step}, loss is {loss}, fps is {self.images / max(self.durations[-1], 1e-9)}", echo=False)
-        if now - self.printed >= self.every and step < self.steps:
+        if now - self.printed >= self.every and step < self.steps and len(self.recent) > 1:
             self.printed = now
-            pace = median(self.recent)                                # the first step, which compiles, does not disturb it
+            pace = median_low(self.recent)                            # the first step, which compiles, does not disturb it
             self.run.log(f"epoch {epoch}/{self.epochs}  step {step}/{self.steps}  loss {loss:.4f}  {self.images / pace:.1f} images/s  {duration(pace * self.left)} left")
 
     def end_epoch(self, epoch: int, mean: float) -> None:
@@ -65,13 +65,13 @@ def check_loss(loss: float, epoch: int, step: int, cfg: Config) -> None:
 
 # %% ../nbs/44_callbacks.ipynb #cell-012
 class StopRequest:
-    "While this context is open, SIGINT or SIGTERM sets `asked` and breaks nothing off; another one, after two seconds, raises KeyboardInterrupt at once."
+    "While this context is open, each of `signals` sets `asked` and breaks nothing off; another one, after two seconds, raises KeyboardInterrupt at once."
 
-    def __init__(self): self.asked, self._before = 0.0, {}
+    def __init__(self, signals: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)): self.asked, self.signals, self._before = 0.0, signals, {}
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():             # Python sets signal handlers nowhere else
-            self._before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
+            self._before = {s: signal.signal(s, self._on_signal) for s in self.signals}
         return self
 
     def __exit__(self, *error) -> None:

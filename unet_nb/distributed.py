@@ -90,16 +90,14 @@ def rank_folder(run: Path, rank: int, host: int) -> Path:
     return run if rank == host == 0 else run / "ranks" / str(rank)
 
 
-def _write_note(run: Path, rank: int, state: str, reason: str = "") -> None:
+def _write_note(run: Path, rank: int | str, state: str, reason: str = "") -> None:
     write_json(run / "ranks" / f"{rank}.json", {"rank": rank, "pid": os.getpid(), "state": state, "reason": reason, "died": "process died" in reason, "time": time.time()})
 
 
 def rank_main(folder: str) -> None:
     "What msrun starts: execute the notebook as one rank of the run in `folder`, or be the scheduler that connects the ranks."
     end_with_starter()
-    if os.environ["MS_ROLE"] == "MS_SCHED":
-        from mindspore.communication import init
-        return init()                                            # comes back when the last rank has left
+    if os.environ["MS_ROLE"] == "MS_SCHED": return _schedule(Path(folder))
     signal.signal(signal.SIGTERM, signal.default_int_handler)    # papermill then ends the kernel
     run, rank = Path(folder), int(os.environ["RANK_ID"])
     plan = json.loads((run / "ranks" / "plan.json").read_text())
@@ -114,6 +112,16 @@ def rank_main(folder: str) -> None:
         sys.exit(1)
 
 # %% ../nbs/71_distributed.ipynb #cell-013
+def _schedule(run: Path) -> None:
+    from mindspore.communication import init
+
+    try: init()                                                  # leaves this process when the last rank has left
+    except RuntimeError as e:
+        lost = re.search(r"Timed out node list is: .*?\{([\d, ]+)\}", str(e))
+        _write_note(run, "scheduler", "failed", f"rank {lost[1]} no longer answers: it has ended, or its machine or the network has failed" if lost else str(e))
+        raise
+
+# %% ../nbs/71_distributed.ipynb #cell-015
 MARK = "UNET_NB_RANKS_OF"
 
 
@@ -132,7 +140,7 @@ def msrun_command(cluster: Cluster, run: Run) -> list[str]:
             f"--node_rank={cluster.host}", f"--master_addr={cluster.master}", f"--master_port={cluster.port}", f"--log_dir={run.path / 'ranks'}", "--join=True",
             f"--tail_worker_log={cluster.workers}", *table, python, "-c", "import sys; from unet_nb.distributed import rank_main; rank_main(sys.argv[1])", str(run.path)]
 
-# %% ../nbs/71_distributed.ipynb #cell-016
+# %% ../nbs/71_distributed.ipynb #cell-018
 _NOISE = re.compile(r"^\[(INFO|WARNING|ERROR|CRITICAL)\]|IPKernelApp")      # lines of MindSpore's C++ part and of the kernel
 
 
@@ -153,8 +161,8 @@ class Echo:
 
 
 def read_notes(run: Path, ranks: range) -> list[dict[str, Any]]:
-    "What the ranks have noted so far."
-    return [json.loads(note.read_text()) for r in ranks if (note := run / "ranks" / f"{r}.json").is_file()]
+    "What the ranks, and the scheduler where it has failed, have noted so far."
+    return [json.loads(note.read_text()) for r in (*ranks, "scheduler") if (note := run / "ranks" / f"{r}.json").is_file()]
 
 
 def failures(run: Path, ranks: range) -> list[dict[str, Any]]:
@@ -170,16 +178,17 @@ def _alive(pid: int) -> bool:
     try: return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess: return False
 
-# %% ../nbs/71_distributed.ipynb #cell-019
+# %% ../nbs/71_distributed.ipynb #cell-021
 def explain(failed: list[dict[str, Any]], run: Path) -> str:
     "The sentence for the user, from the notes of `failures`."
-    first = failed[0]
+    first = next((f for f in failed if f["rank"] == "scheduler"), failed[0])
+    if first["rank"] == "scheduler": return first["reason"]
     if not first["died"] and any(f["rank"] == 0 and f["reason"] == first["reason"] for f in failed): return first["reason"]
     log = run / "ranks" / f"worker_{first['rank']}.log"
     lines = [line for line in last_lines(log, 100).splitlines() if line.strip() and not _NOISE.search(line)][-8:]
     return f"rank {first['rank']}: {first['reason']}\nThe end of its log, {log}:\n" + "\n".join(f"    {line}" for line in lines or ["(empty)"])
 
-# %% ../nbs/71_distributed.ipynb #cell-022
+# %% ../nbs/71_distributed.ipynb #cell-024
 def marked(run: Run) -> list[psutil.Process]:
     "The processes that belong to the ranks of `run`."
     found = []
@@ -194,7 +203,7 @@ def end_ranks(run: Run, msrun: subprocess.Popen, ranks: range, patience: float =
     "End all processes of the ranks of `run` on this machine; returns when none is left."
     stop([msrun], patience=0)
     end = time.monotonic() + patience
-    pids = [note["pid"] for note in read_notes(run.path, ranks)]
+    pids = [note["pid"] for note in read_notes(run.path, ranks) if note["rank"] != "scheduler"]
     while any(map(_alive, pids)) and time.monotonic() < end: time.sleep(0.2)
     while left := marked(run):
         for process in left:
@@ -202,17 +211,19 @@ def end_ranks(run: Run, msrun: subprocess.Popen, ranks: range, patience: float =
             except psutil.NoSuchProcess: pass
         psutil.wait_procs(left, timeout=2)
 
-# %% ../nbs/71_distributed.ipynb #cell-026
+# %% ../nbs/71_distributed.ipynb #cell-028
 def execute_ranks(cluster: Cluster, notebook: Path, run: Run, values: dict[str, Any]) -> None:
     "Execute `notebook` in all ranks of this machine; returns when they are done. Raises RunFailed when one of them failed, after all have ended."
     cfg, folder = run.cfg, run.path / "ranks"
     folder.mkdir(exist_ok=True)                                  # a run that goes on has it
     for note in folder.glob("*.json"): note.unlink()
     write_json(folder / "plan.json", {"cluster": asdict(cluster), "notebook": str(notebook), "values": values})
-    if cluster.host: make_run(run.path, cfg, kind="ranks")      # a folder of logs, not a training of its own
+    if cluster.host:
+        run.kind = "ranks"                                       # a folder of logs, not a training of its own
+        run.set_status("running")
     for rank in cluster.local_ranks:
         if rank_folder(run.path, rank, cluster.host) != run.path: make_run(rank_folder(run.path, rank, cluster.host), cfg)
-    where = f"on {cluster.hosts} hosts; this one has ranks {cluster.local_ranks[0]} to {cluster.local_ranks[-1]}" if cluster.hosts > 1 else "on this machine"
+    where = f"on {cluster.hosts} hosts, here {', '.join(map(str, cluster.local_ranks))}" if cluster.hosts > 1 else "on this machine"
     run.log(f"starting {cluster.workers} ranks {where} …")
     msrun = start_process(Job("msrun", msrun_command(cluster, run), folder / "msrun.log"), rank_env(cluster, run, cfg.device_target))
     try: _watch(run, cluster, msrun)

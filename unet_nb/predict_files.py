@@ -22,6 +22,7 @@ from .data.folder import DataError, read_image, scan_folder
 from .device import setup_device
 from .models.function import as_function
 from .models.registry import create_model
+from .onnx_graph import fast_function
 from .predict import Forward, Tiling, ensemble, encode_probability, grid_step, predict_image, predict_large, reach, tiff_pages, tiling_for
 from .runs import atomic_path, read_json, write_json
 
@@ -79,7 +80,7 @@ def load_predictor(models: Sequence[str | Path], tile: int | None = None, **give
 def _network(cfg: Config, checkpoint: Checkpoint) -> Forward:
     net = create_model(cfg)
     load_network(net, checkpoint)
-    return as_function(net)
+    return fast_function(net) if cfg.device_target == "CPU" else as_function(net)
 
 # %% ../nbs/53_predict_files.ipynb #cell-010
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}

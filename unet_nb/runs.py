@@ -190,6 +190,7 @@ def _go_on(self: Run) -> str:
     "The command that goes on with this run, in a clause."
     path = shlex.quote(str(self.path))
     if self.kind == "train": return f"`unet_nb resume {path}` goes on where it stopped"
+    if self.kind == "ranks": return "start it again on all hosts, with the first one's run folder as resume_ckpt, to go on"
     if self.kind == "sweep": return f"`unet_nb sweep --resume {path}` does what is left"
     return f"`unet_nb run {self.kind} -f {path}/params.yaml` starts it again"
 

@@ -9,6 +9,7 @@ __all__ = ['OnStep', 'learning_rates', 'AdamW', 'create_optimizer', 'amp_level',
 
 # %% ../nbs/46_train.ipynb #cell-003
 import json
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -318,7 +319,8 @@ def _loop(trainer: Trainer, run: Run, batches: TrainBatches, val: ImageSet, trac
     lrs = learning_rates(cfg, len(batches) * cfg.num_epochs)
     if trainer.epoch < cfg.num_epochs: run.log("compiling the training step …")
     progress = Progress(run, cfg.num_epochs, len(batches), batches.batch * trainer.ranks.size, trainer.epoch * len(batches) + trainer.step)
-    with StopRequest() as stop:
+    # MindSpore ends a rank with SIGTERM when it has lost another one; the rank waits for that one and could not answer a request.
+    with StopRequest((signal.SIGINT,) if trainer.ranks.size > 1 else (signal.SIGINT, signal.SIGTERM)) as stop:
         while trainer.epoch < cfg.num_epochs and not trainer.best.should_stop(cfg):
             loss = train_epoch(trainer, step, batches, dataset, progress, stop, on_step)
             due, scores = evaluation_due(cfg, trainer.epoch), None

@@ -136,16 +136,14 @@ def _follow_pages(tif) -> tuple[int, bool]:
         file.seek(end - form.offsetsize)
     return len(seen), len(place) < form.offsetsize
 
-def check_tiff(tif) -> bool:
-    """Whether an open `tifffile.TiffFile` is cut off: a page points to a further one that is not there.
-
-    Raises ValueError in words where it has no page, or claims more pages or pixels than its bytes can hold; no pixel is read.
-    """
+def check_tiff(tif) -> None:
+    """Raise ValueError in words where an open `tifffile.TiffFile` is cut off (a page points to a further one that is not there, most readers return
+    those that are left), has no page, or claims more pages or pixels than its bytes can hold. No pixel is read."""
     pages, cut_off = _follow_pages(tif)
     if not pages: raise ValueError("it is cut off or damaged: the directory of its pages is missing; copy it again")
     if not tif.pages.first.size: raise ValueError("its first page has no pixels, so it is damaged; copy it again")
+    if cut_off: raise ValueError(f"it is cut off: it announces more pages than the {pages} that are there; copy it again")
     check_claim(tif, 1)
-    return cut_off
 
 def check_claim(tif, pages: int) -> None:
     "Raise ValueError in words where `pages` pages like the first are more than the bytes of the open TIFF can hold."

@@ -34,7 +34,7 @@ def save_stack(path: str | os.PathLike,
 # %% ../../nbs/11_data.isbi.ipynb #cell-009
 def _read_stack(tif: tifffile.TiffFile) -> np.ndarray:
     "The pixels of an open file as (Z, H, W), or a ValueError that says what the file is instead."
-    if check_tiff(tif): raise ValueError(f"the file is cut off: it announces more pages than the {len(tif.pages)} that are there; copy it again")
+    check_tiff(tif)
     series, page = tif.series[0], tif.pages[0]
     if len(tif.series) > 1: raise ValueError("the pages have different sizes or types; a stack needs slices of one size")
     if page.samplesperpixel != 1:
