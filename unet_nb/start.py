@@ -7,6 +7,7 @@ __all__ = ['MOST_CLASSES', 'is_colour', 'image_facts', 'number_of_classes', 'sch
            'lab_command']
 
 # %% ../nbs/80_start.ipynb #cell-003
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -96,7 +97,10 @@ def explore_notebooks(folder: str | Path = "explore") -> Path:
 
 
 def lab_command(notebooks: Path, options: Sequence[str] = ()) -> list[str]:
-    "The command that starts JupyterLab on the first of `notebooks`, with the folder above them (in a clone its root) as the folder that it shows."
+    """The command that starts JupyterLab on the first of `notebooks`, with the folder above them (in a clone its root) as the folder that it shows.
+
+    Root, the usual user inside a container, is let in; JupyterLab asks everybody for its token.
+    """
     root = notebooks.parent.parent if notebooks.parent.name == "nbs" else notebooks.parent
     first = (notebooks / "00_start.ipynb").relative_to(root).as_posix()
-    return [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{first}", *options]
+    return [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{first}", *["--allow-root"] * (os.geteuid() == 0), *options]
