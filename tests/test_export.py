@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +58,23 @@ def test_the_export_explains_itself(exported):
     assert [d.dim_param or d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim] == ["batch", 1, "height", "width"]
     assert model.opset_import[0].version >= 17 and "BatchNormalization" not in {node.op_type for node in model.graph.node}
     assert str(exported.parent.parent) not in model.metadata_props[0].value, "the file tells others where its author keeps files"
+
+
+def test_the_variants_are_valid_and_their_errors_are_told(exported):
+    """Valid as files on disk, sorted, so that readers stricter than ONNX Runtime take them too."""
+    import cv2
+
+    files = sorted((exported.parent / "variants").glob("*.onnx"))
+    assert [f.name for f in files] == ["unet.onnx", "unet_fp16.onnx", "unet_int8.onnx"]
+    for file in files:
+        onnx.checker.check_model(str(file), full_check=True)
+        net = cv2.dnn.readNetFromONNX(str(file))
+        net.setInput(np.zeros((1, 1, 64, 96), np.float32))
+        assert net.forward().shape == (1, 64, 96, 2)
+    table = pd.read_csv(exported.parent / "report.csv", index_col="variant")
+    assert table.loc[["MINDIR", "ONNX"], "largest_difference"].max() <= 1e-5
+    assert table.largest_difference[["ONNX float16", "ONNX int8"]].between(1e-6, 1).all()
+    assert table.changed_pixels.between(0, 1).all() and table.changed_pixels["checkpoint"] == 0
 
 
 def test_onnx_gives_the_scores_of_the_checkpoint(exported, expected):

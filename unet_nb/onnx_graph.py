@@ -21,7 +21,7 @@ from .models.unet import UNetMedical, UNetSimple, ValidDown, ValidHead, ValidUp
 from .models.unetpp import UNetNested, nodes
 
 # %% auto #0
-__all__ = ['OPSET', 'IR_VERSION', 'TOLERANCE', 'folded', 'OnnxWriter', 'to_onnx', 'fast_function']
+__all__ = ['OPSET', 'IR_VERSION', 'TOLERANCE', 'folded', 'OnnxWriter', 'check_graph', 'to_onnx', 'fast_function']
 
 # %% ../nbs/29_onnx_graph.ipynb #cell-005
 def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -154,6 +154,16 @@ def _(self, net: UNetMedical, x: str) -> str:
         rest = 2 * (rest + 4) + 8
     return self.cell(net.outc, y)
 
+# %% ../nbs/29_onnx_graph.ipynb #cell-030
+def check_graph(model: onnx.ModelProto, what: str) -> onnx.ModelProto:
+    "`model`, if it passes ONNX's checker and strict shape inference. Raises ValueError in words that begin with `what`."
+    try: onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as e:
+        raise ValueError(f"{what}: the graph is not valid ONNX and was not written ({' '.join(str(e).split())[:300]}). "
+                         f"The checkpoint is not at fault; onnx {onnx.__version__} and onnxruntime {onnxruntime.__version__} "
+                         "may not fit together. MINDIR needs neither: -p file_format MINDIR, without the report") from None
+    return model
+
 # %% ../nbs/29_onnx_graph.ipynb #cell-018
 OPSET, IR_VERSION = 17, 8
 
@@ -174,8 +184,7 @@ def to_onnx(net: SegmentationNet, activation: str = "Softmax") -> onnx.ModelProt
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", net.num_channels, "height", "width"])
     graph = helper.make_graph(writer.nodes, type(net).__name__, [image], [helper.make_tensor_value_info(name, kind, out)], writer.weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="unet_nb")
-    onnx.checker.check_model(model, full_check=True)
-    return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    return onnx.shape_inference.infer_shapes(check_graph(model, f"{type(net).__name__} as ONNX"), check_type=True, strict_mode=True)
 
 # %% ../nbs/29_onnx_graph.ipynb #cell-025
 TOLERANCE = 1e-5
