@@ -94,7 +94,7 @@ def commands(good: Path, here: Path) -> dict[str, tuple[list, str, int]]:
         return path
 
     image = good / "image.png"
-    (here / "nested.yaml").write_text("lr: " + damage.LINES)
+    (here / "nested.yaml").write_text("lr: " + damage.NESTED)
     os.mkfifo(here / "pipe.yaml")
     part("isbi/train-volume.tif", 0.5, "isbi/train-volume.tif"), part("isbi/train-labels.tif", 1, "isbi/train-labels.tif")
     part("good.mindir", 0.9), part("good.json", 1)
@@ -103,7 +103,8 @@ def commands(good: Path, here: Path) -> dict[str, tuple[list, str, int]]:
     os.mkfifo(here / "set/s/mask.png"), (here / "set/t/image.png").symlink_to("nowhere")
     run = [BIN / "unet_nb", "run"]
     return {"a nested recipe": ([*run, "train", "-f", "nested.yaml"], "nested.yaml", 1), "a pipe as recipe": ([*run, "train", "-f", "pipe.yaml"], "pipe.yaml", 1),
-            "a nested parameter": ([*run, "train", "-p", "crop_size", damage.LINES], "crop_size", 1), "a stack cut off": ([*run, "train", "-p", "data_path", "isbi"], "train-volume.tif", 1),
+            "a nested parameter": ([*run, "train", "-p", "crop_size", damage.NESTED], "crop_size", 1),
+            "a stack cut off": ([*run, "train", "-p", "data_path", "isbi"], "train-volume.tif", 1),
             "an image cut off": ([BIN / "unet_nb", "predict", good / "good.ckpt", part("packed.tif", 0.6), "-o", "out"], "packed.tif", 1),
             "a checkpoint cut off": ([BIN / "unet_nb", "predict", part("good.ckpt", 0.7), image, "-o", "out"], "good.ckpt", 1),
             "a nested state": ([*run, "evaluate", "-p", "checkpoint_file_path", good / "state-deep.ckpt"], "state-deep.ckpt", 1), "an ONNX file cut off": ([*run, "infer_onnx", "-p", "model_file", part("good.onnx", 0.5)], "good.onnx", 1),

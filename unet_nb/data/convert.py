@@ -11,12 +11,14 @@ import difflib
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import threading
 import time
 import uuid
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -68,21 +70,25 @@ def png_bytes(array: np.ndarray) -> bytes:
 # %% ../../nbs/14_data.convert.ipynb #cell-012
 @dataclass(frozen=True)
 class _Outcome:
-    "What came of one sample: state written, skipped, missing, refused or left_out; words; pixels for each value of the mask, (256,)."
+    """What came of one sample: state written, skipped, missing, refused or left_out; words; pixels for each value of
+    the mask, (256,); annotations that do not show as they are in the file, by reason."""
     id: str
     state: str
     notes: tuple[str, ...] = ()
     counts: np.ndarray | None = None
+    lost: Counter[str] = field(default_factory=Counter)
 
 @dataclass
 class Summary:
-    "What a conversion did: numbers of samples by state, pixels of each class in all finished masks, seconds, and the problems in words."
+    """What a conversion did: numbers of samples by state, pixels of each class in all finished masks, annotations that
+    do not show as they are in the file, by reason, seconds, and the problems in words."""
     written: int = 0
     skipped: int = 0           # finished before
     missing: int = 0           # announced, but there is no file
     refused: int = 0           # hostile names, damaged files
     left_out: int = 0          # without the chosen classes
     pixels: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
 
@@ -90,6 +96,7 @@ class Summary:
         "Count one sample."
         setattr(self, outcome.state, getattr(self, outcome.state) + 1)
         self.problems += outcome.notes
+        self.lost = dict(Counter(self.lost) + outcome.lost)
         for value in () if outcome.counts is None else np.flatnonzero(outcome.counts):
             name = names.get(int(value), f"value {value}")
             self.pixels[name] = self.pixels.get(name, 0) + int(outcome.counts[value])
@@ -146,20 +153,26 @@ def _open_target(target: Path, recipe: dict[str, Any]) -> None:
     for leftover in target.glob(".partial-*"): shutil.rmtree(leftover, ignore_errors=True)
 
 # %% ../../nbs/14_data.convert.ipynb #cell-019
-def _work(task: Any, target: Path, convert: Callable[[Any], tuple[dict[str, bytes], np.ndarray, list[str]]]) -> _Outcome:
+_Converted = tuple[dict[str, bytes], np.ndarray, list[str], Counter[str]]      # files, mask, notes, annotations lost
+
+def _work(task: Any, target: Path, convert: Callable[[Any], _Converted]) -> _Outcome:
     "Convert and write one sample unless it is there; expected faults become outcomes, others (a full disk) end the conversion."
     try:
         if (target/task.id/"mask.png").is_file():
             return _Outcome(task.id, "skipped", counts=np.bincount(read_pixels(target/task.id/"mask.png").values.ravel(), minlength=256))
-        files, mask, notes = convert(task)
+        files, mask, notes, lost = convert(task)
         write_sample(target, task.id, files)
-        return _Outcome(task.id, "written", tuple(notes), np.bincount(mask.ravel(), minlength=256))
+        return _Outcome(task.id, "written", tuple(notes), np.bincount(mask.ravel(), minlength=256), lost)
     except DataError as error: return _Outcome(task.id, "missing" if error.code.startswith("missing") else "refused", (str(error),))
 
+def _reasons(lost: dict[str, int]) -> str:
+    "Numbers with their reasons, the largest first."
+    return "; ".join(f"{n} {reason}" for reason, n in Counter(lost).most_common())
+
 def _run(tasks: list, convert: Callable, target: Path, recipe: dict[str, Any], names: dict[int, str], before: list[_Outcome],
-         workers: int | None, log: Callable[[str], Any], every: float) -> Summary:
-    "Convert all tasks, with `before` for what was sorted out already; log what happens and keep the summary in convert.json."
-    start, summary = time.perf_counter(), Summary()
+         workers: int | None, log: Callable[[str], Any], every: float, lost: Counter[str] = Counter()) -> Summary:
+    "Convert all tasks, with `before` and `lost` for what was sorted out already; the summary goes to convert.json."
+    start, summary = time.perf_counter(), Summary(lost=dict(lost))
     for outcome in before: summary.add(outcome, names)
     work = partial(_work, target=target, convert=convert)
     for outcome in report_progress(_spread(work, tasks, workers), len(tasks), "converted", log, every): summary.add(outcome, names)
@@ -167,6 +180,7 @@ def _run(tasks: list, convert: Callable, target: Path, recipe: dict[str, Any], n
     write_json(target/"convert.json", {"recipe": recipe, "summary": asdict(summary)})
     for problem in summary.problems[:20]: log(problem)
     if len(summary.problems) > 20: log(f"… and {len(summary.problems) - 20} more, see {target/'convert.json'}")
+    if summary.lost: log(f"annotations that are not in the masks as they are in the file: {_reasons(summary.lost)}")
     log(f"{target}: {summary}")
     return summary
 
@@ -239,8 +253,8 @@ def _paint_nuclei(task: _Nuclei, shape: tuple[int, int]) -> np.ndarray:
         if free.any(): instances[free] = number = number + 1
     return instances
 
-def _convert_nuclei(task: _Nuclei, keep_instances: bool) -> tuple[dict[str, bytes], np.ndarray, list[str]]:
-    "The files of one sample, its mask, and no notes."
+def _convert_nuclei(task: _Nuclei, keep_instances: bool) -> _Converted:
+    "The files of one sample and its mask; nothing is lost."
     if len(task.images) != 1: raise DataError("missing-image" if not task.images else "ambiguous", f"{task.source}, {task.id}: there are {len(task.images)} files in images/, expected is one")
     if task.masks is None: raise DataError("missing-mask", f"{task.source}, {task.id}: there is no folder masks/; images without labels are not converted")
     if len(task.masks) > 65535: raise DataError("too-many", f"{task.source}, {task.id}: {len(task.masks)} masks; at most 65535 objects can be numbered")
@@ -249,7 +263,7 @@ def _convert_nuclei(task: _Nuclei, keep_instances: bool) -> tuple[dict[str, byte
     instances = _paint_nuclei(task, image.shape[:2])
     mask = np.where(instances > 0, 255, 0).astype(np.uint8)
     files = {"image.png": data if data[:4] == b"\x89PNG" else png_bytes(image), "mask.png": png_bytes(mask)}
-    return files | ({"instances.png": png_bytes(instances)} if keep_instances else {}), mask, []
+    return files | ({"instances.png": png_bytes(instances)} if keep_instances else {}), mask, [], Counter()
 
 # %% ../../nbs/14_data.convert.ipynb #cell-026
 def convert_nuclei(source: str | os.PathLike,                       # folder or zip archive with <id>/images/*, <id>/masks/*, at any depth
@@ -290,35 +304,88 @@ def _run_lengths(counts: bytes) -> int:
     return sum(lengths) if shift == 0 and all(n >= 0 for n in lengths) else -1
 
 # %% ../../nbs/14_data.convert.ipynb #cell-039
+def _usable_parts(parts: list, height: int, width: int) -> list[list[float]]:
+    "The parts of a COCO polygon that are outlines: three points at least, numbers in pairs, near the image."
+    def is_usable(part: Any) -> bool:
+        try: numbers = np.array(part, float)
+        except (ValueError, TypeError): return False
+        in_pairs = numbers.ndim == 1 and numbers.size >= 6 and numbers.size % 2 == 0
+        return in_pairs and bool((np.abs(numbers) <= 10 * max(height, width)).all())
+    return [part for part in parts if is_usable(part)]
+
+def _checked_runs(segmentation: Any, height: int, width: int) -> dict:
+    "An RLE, plain or compressed, that describes as many pixels as the image has. Raises ValueError in words."
+    if not isinstance(segmentation, dict) or not {"counts", "size"} <= set(segmentation):
+        raise ValueError("it is neither a polygon nor run lengths")
+    counts = segmentation["counts"]
+    if list(segmentation["size"]) != [height, width]: raise ValueError("the size of its run lengths is not the image's")
+    if isinstance(counts, list) and any(n < 0 for n in counts): raise ValueError("a run length is negative")
+    packed = counts.encode() if isinstance(counts, str) else counts
+    pixels = sum(counts) if isinstance(counts, list) else _run_lengths(packed)
+    if pixels != height * width: raise ValueError("its run lengths do not add up to the pixels of the image")
+    return segmentation
+
 def coco_object_mask(segmentation: Any, height: int, width: int) -> np.ndarray:
-    "The pixels of a COCO annotation, uint8 (H, W) of 0 and 1, equal to pycocotools' annToMask. Raises DataError (broken-annotation) in words."
+    """The pixels of a COCO annotation, uint8 (H, W) of 0 and 1, equal to pycocotools' annToMask; parts of a polygon
+    that are no outlines are left out.
+
+    Raises DataError (broken-annotation) in words.
+    """
     library = _coco_mask()
     try:
+        if not segmentation: raise ValueError("it has no outline (only a box, perhaps)")
         if isinstance(segmentation, list):
-            if not all((np.abs(np.array(part, float)) <= 10 * max(height, width)).all() for part in segmentation): raise ValueError("its points lie far outside of the image")
-            rle = library.merge(library.frPyObjects(segmentation, height, width))
-        else:
-            counts, size = segmentation["counts"], list(segmentation["size"])
-            if size != [height, width]: raise ValueError(f"its size is {size}, the image's [{height}, {width}]")
-            if isinstance(counts, list) and any(n < 0 for n in counts): raise ValueError("a run length is negative")
-            pixels = sum(counts) if isinstance(counts, list) else _run_lengths(counts.encode() if isinstance(counts, str) else counts)
-            if pixels != height * width: raise ValueError(f"its run lengths do not add up to the {height * width} pixels of the image")
-            rle = library.frPyObjects(segmentation, height, width) if isinstance(counts, list) else segmentation
-        return library.decode(rle)
+            parts = _usable_parts(segmentation, height, width)
+            if not parts: raise ValueError("no part of its outline has three points, all numbers and near the image")
+            return library.decode(library.merge(library.frPyObjects(parts, height, width)))
+        rle = _checked_runs(segmentation, height, width)
+        return library.decode(library.frPyObjects(rle, height, width) if isinstance(rle["counts"], list) else rle)
     except Exception as error:          # the library raises bare Exceptions, too
-        raise DataError("broken-annotation", f"the segmentation cannot be read: {error}") from error
+        raise DataError("broken-annotation", str(error)) from error
+
 
 # %% ../../nbs/14_data.convert.ipynb #cell-042
+def _whole(value: Any) -> int | None:
+    "The whole number that a value is, as a number or as text; None where it is none."
+    if isinstance(value, str): value = float(value) if re.fullmatch(r"\s*\d{1,15}(\.0*)?\s*", value, re.ASCII) else None
+    if isinstance(value, float): return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+_ID = (int, float, str)                                # what an id can be
+
+class _Ids:
+    "Finds an id among those of a list, as it is written or else by its number; `converted` counts other types."
+    def __init__(self, ids: Iterable[Any]):
+        self.ids, self.converted, numbers = {id: id for id in ids}, 0, {}
+        for id in self.ids: numbers.setdefault(_whole(id), []).append(id)
+        self.numbers = {number: same[0] for number, same in numbers.items() if number is not None and len(same) == 1}
+
+    def find(self, value: Any) -> Any:
+        "The id as it is defined, None where there is none."
+        id = self.ids.get(value) if type(value) in _ID else None
+        id = self.numbers.get(_whole(value)) if id is None else id
+        self.converted += id is not None and type(id) is not type(value)
+        return id
+
+
+# %% ../../nbs/14_data.convert.ipynb #cell-055
+@dataclass(frozen=True)
+class _CocoObject:
+    "An annotation of a chosen class: its id, class id, crowd or not, segmentation."
+    id: Any
+    value: int
+    crowd: bool
+    segmentation: Any
+
 @dataclass(frozen=True)
 class _CocoImage:
-    "One image of a COCO file: id of the sample, path, size, and the chosen objects in order: (class, crowd or not, segmentation)."
+    "One image of a COCO file: id of the sample, path, size as far as the file says it, the chosen objects in order."
     id: str
     path: str
-    height: int
-    width: int
-    objects: tuple[tuple[int, bool, Any], ...]
+    size: tuple[int | None, int | None]
+    objects: tuple[_CocoObject, ...]
 
-def _class_table(categories: list[dict], coco_classes: Sequence[str]) -> dict[int, int]:
+def _class_table(categories: list[dict], coco_classes: Sequence[str]) -> dict[Any, int]:
     "Category id -> class id, 0 where it was not chosen. Raises ValueError for names that the file does not know."
     if len(coco_classes) < 2 or len(set(coco_classes)) < len(coco_classes) or len(coco_classes) > 255:
         raise ValueError(f"coco_classes must hold 2 to 255 different names, the background first; it holds {len(coco_classes)}: {', '.join(coco_classes[:4])}")
@@ -330,7 +397,7 @@ def _class_table(categories: list[dict], coco_classes: Sequence[str]) -> dict[in
     index = {name: i for i, name in enumerate(coco_classes)}
     return {c["id"]: index.get(c["name"], 0) for c in categories}
 
-_COCO_FIELDS = {"images": {"id": (int, str), "height": int, "width": int}, "annotations": {}, "categories": {"id": (int, str), "name": str}}
+_COCO_FIELDS = {"images": {"id": _ID}, "annotations": {}, "categories": {"id": _ID, "name": str}}
 
 def _read_coco(anno_json: Path) -> dict[str, list[dict]]:
     "The three lists of a COCO file. Raises FileNotFoundError or ValueError in words."
@@ -342,58 +409,129 @@ def _read_coco(anno_json: Path) -> dict[str, list[dict]]:
         for i, entry in enumerate(data[part]):
             for name, kind in fields.items():
                 value = entry.get(name) if isinstance(entry, dict) else None
-                if not isinstance(value, kind) or kind is int and value < 1: raise ValueError(f"{anno_json}: no COCO annotation file, or a damaged one: in {part}[{i}], {name!r} is {str(value)[:60]!r}")
+                if not isinstance(value, kind) or value != value:       # NaN is not even equal to itself
+                    raise ValueError(f"{anno_json}: no COCO annotation file, or a damaged one: in {part}[{i}], "
+                                     f"{name!r} is {shortened(repr(value))}")
+        label = "file_name" if part == "images" else "name"
+        different = {(entry["id"], str(entry.get(label))) for entry in data[part] if fields}
+        for id, n in Counter(id for id, _ in different).most_common(1):
+            if n > 1: raise ValueError(f"{anno_json}: {n} {part} have the id {shortened(repr(id))}, so its annotations "
+                                       "could belong to any of them; give each an id of its own")
     return data
 
+
 # %% ../../nbs/14_data.convert.ipynb #cell-043
-def _list_coco(data: dict[str, list[dict]], image_dir: Path, table: dict[int, int], keep_empty: bool) -> tuple[list[_CocoImage], list[_Outcome], list[str]]:
-    "The images of a COCO file with their chosen objects, the images that are refused or left out, and notes."
-    objects = {image["id"]: [] for image in data["images"]}
-    known = [a for a in data["annotations"] if isinstance(a, dict) and isinstance(a.get("image_id"), (int, str)) and isinstance(a.get("category_id"), (int, str))]
-    lost = [a for a in known if a["image_id"] not in objects]
-    strange = [a for a in known if a["category_id"] not in table]
-    for a in known:
-        if a["image_id"] in objects and table.get(a["category_id"]):
-            objects[a["image_id"]].append((table[a["category_id"]], bool(a.get("iscrowd")), a.get("segmentation")))
+_LOST = {"image_id": "with an image_id that no image of the file has",
+         "category_id": "with a category_id that no category of the file has",
+         "class": "of categories that coco_classes does not name"}
+
+def _assign(data: dict[str, list[dict]],
+            table: dict[Any, int]) -> tuple[dict[Any, list[_CocoObject]], Counter[str], list[str]]:
+    "The chosen objects of each image id, the annotations left out by reason, and notes on ids of another type."
+    objects, lost, examples = {image["id"]: [] for image in data["images"]}, Counter(), {}
+    images, categories = _Ids(objects), _Ids(table)
+    for a in data["annotations"]:
+        a = a if isinstance(a, dict) else {}
+        image, category = images.find(a.get("image_id")), categories.find(a.get("category_id"))
+        if image is not None and category is not None and table[category]:
+            is_crowd = a.get("iscrowd") in (1, "1")
+            objects[image].append(_CocoObject(a.get("id"), table[category], is_crowd, a.get("segmentation")))
+            continue
+        reason = "image_id" if image is None else "category_id" if category is None else "class"
+        lost[reason] += 1
+        examples.setdefault(reason, shortened(repr(a.get("category_id" if reason == "class" else reason))))
+    notes = [f"{what} matched by their number, their type is another (7, 7.0 and \"7\" are the same): {ids.converted}"
+             for what, ids in (("image ids", images), ("category ids", categories)) if ids.converted]
+    reasons = Counter({f"{_LOST[reason]} (for example {examples[reason]})": n for reason, n in lost.items()})
+    return objects, reasons, notes
+
+def _stated_size(image: dict) -> tuple[int | None, int | None]:
+    "Height and width as the file says them, None where it does not. Raises DataError (broken-image) for others."
+    stated = [image.get(name) for name in ("height", "width")]
+    height, width = (None if n is None else _whole(n) or 0 for n in stated)
+    if any(n is not None and n < 1 for n in (height, width)):
+        raise DataError("broken-image", f"its height and width are {shortened(repr(stated))}, no numbers of pixels")
+    return height, width
+
+def _list_coco(data: dict[str, list[dict]], objects: dict[Any, list[_CocoObject]], image_dir: Path,
+               keep_empty: bool) -> tuple[list[_CocoImage], list[_Outcome]]:
+    "The images of a COCO file with their objects, and the images that are refused or left out."
     tasks, apart = {}, []
     for image in data["images"]:
         try:
             parts = _safe_parts(image.get("file_name"))
-            task = _CocoImage(safe_id("_".join(parts[:-1] + (Path(parts[-1]).stem,))), str(image_dir.joinpath(*parts)), image["height"], image["width"], tuple(objects[image["id"]]))
+            id, path = safe_id("_".join(parts[:-1] + (Path(parts[-1]).stem,))), str(image_dir.joinpath(*parts))
+            task = _CocoImage(id, path, _stated_size(image), tuple(objects[image["id"]]))
             if not task.objects and not keep_empty: apart.append(_Outcome(task.id, "left_out"))
             elif tasks.setdefault(task.id, task) is not task: raise DataError("ambiguous", f"{image['file_name']}: an other image has the same id {task.id!r}")
         except DataError as error: apart.append(_Outcome(str(image["id"]), "refused", (f"image {image['id']}: {error}",)))
-    notes = [f"annotations left out because the file does not define their {what}: {len(found)}" for what, found in (("image", lost), ("category", strange)) if found]
-    if len(known) < len(data["annotations"]): notes.append(f"annotations left out because they are damaged: {len(data['annotations']) - len(known)}")
-    return list(tasks.values()), apart, notes
+    return list(tasks.values()), apart
+
 
 # %% ../../nbs/14_data.convert.ipynb #cell-044
 Crowd = Literal["class", "ignore", "skip"]
 
-def _paint_coco(task: _CocoImage, crowd: Crowd) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    "Class ids uint8 (H, W), object numbers uint16 (H, W), and a note for each annotation that could not be painted."
-    mask, instances, notes = np.zeros((task.height, task.width), np.uint8), np.zeros((task.height, task.width), np.uint16), []
-    for value, is_crowd, segmentation in task.objects:
-        if is_crowd and crowd == "skip": continue
-        try: free = (coco_object_mask(segmentation, task.height, task.width) > 0) & (mask == 0)
-        except DataError as error: notes.append(f"{task.id}: an annotation is left out: {error}"); continue
-        mask[free] = 255 if is_crowd and crowd == "ignore" else value
-        if not is_crowd and free.any(): instances[free] = instances.max() + 1
-    return mask, instances, notes
+def _is_one_piece(inside: np.ndarray) -> bool:
+    return cv2.connectedComponents(inside.astype(np.uint8))[0] == 2      # the ground is one, too
 
-def _convert_coco(task: _CocoImage, crowd: Crowd, keep_instances: bool, keep_jpeg: bool) -> tuple[dict[str, bytes], np.ndarray, list[str]]:
-    "The files of one sample, its mask, and notes."
+def _paint_coco(task: _CocoImage, shape: tuple[int, int],
+                crowd: Crowd) -> tuple[np.ndarray, np.ndarray, dict[str, list[Any]]]:
+    "Class ids uint8 (H, W), object numbers uint16 (H, W), and the ids of annotations that do not show so, by reason."
+    mask, instances, lost = np.zeros(shape, np.uint8), np.zeros(shape, np.uint16), {}
+    for o in task.objects:
+        def tell(reason: str) -> None: lost.setdefault(reason, []).append(o.id)
+        if o.crowd and crowd == "skip": tell("crowds, which crowd: skip leaves out"); continue
+        try: inside = coco_object_mask(o.segmentation, *shape) > 0
+        except DataError as error: tell(f"left out: {error}"); continue
+        if isinstance(o.segmentation, list) and len(_usable_parts(o.segmentation, *shape)) < len(o.segmentation):
+            tell("painted without parts of fewer than three points or damaged ones")
+        free = inside & (mask == 0)
+        if not free.any():
+            tell("hidden under earlier ones" if inside.any() else "outside of the image or smaller than a pixel")
+            continue
+        mask[free] = 255 if o.crowd and crowd == "ignore" else o.value
+        if o.crowd and crowd == "ignore": continue
+        if o.crowd and not _is_one_piece(inside): tell("crowds of several pieces, painted without an object number")
+        else: instances[free] = instances.max() + 1
+    return mask, instances, lost
+
+def _convert_coco(task: _CocoImage, crowd: Crowd, keep_instances: bool, keep_jpeg: bool) -> _Converted:
+    "The files of one sample, its mask, notes, and the annotations lost."
     if not Path(task.path).is_file(): raise DataError("missing-image", f"{task.path}: there is no such image")
     data = Path(task.path).read_bytes()
     pixels = decode(data, task.path)
     image = image_values(pixels, task.path)
-    if image.shape[:2] != (task.height, task.width):
-        raise DataError("shape-mismatch", f"{task.path}: the image is {image.shape[0]} x {image.shape[1]} pixels (height x width), the annotation file says {task.height} x {task.width}")
-    mask, instances, notes = _paint_coco(task, crowd)
+    if any(stated not in (None, n) for stated, n in zip(task.size, image.shape)):
+        stated = " x ".join("unknown" if n is None else str(n) for n in task.size)
+        raise DataError("shape-mismatch", f"{task.path}: the image is {image.shape[0]} x {image.shape[1]} pixels "
+                                          f"(height x width), the annotation file says {stated}")
+    mask, instances, lost = _paint_coco(task, image.shape[:2], crowd)
     picture = {"image.jpg": data} if pixels.lossy and keep_jpeg else {"image.png": data if data[:4] == b"\x89PNG" else png_bytes(image)}
-    return picture | {"mask.png": png_bytes(mask)} | ({"instances.png": png_bytes(instances)} if keep_instances else {}), mask, notes
+    files = picture | {"mask.png": png_bytes(mask)}
+    if keep_instances: files["instances.png"] = png_bytes(instances)
+    shown = {reason: ", ".join(shortened(str(id)) for id in ids[:8]) + ", …" * (len(ids) > 8) for reason, ids in lost.items()}
+    notes = [f"{task.id}, annotation {ids}: {reason}" for reason, ids in shown.items()]
+    return files, mask, notes, Counter({reason: len(ids) for reason, ids in lost.items()})
+
 
 # %% ../../nbs/14_data.convert.ipynb #cell-045
+def _require_objects(anno_json: Path, number: int, tasks: Sequence[_CocoImage], apart: Sequence[_Outcome],
+                     lost: Counter[str], convert: Callable[[_CocoImage], _Converted]) -> None:
+    """Raise DataError (lost-annotations) with the reasons where not one of a file's `number` annotations would
+    show. Images are converted until one does."""
+    if not number: return
+    lost, problems = Counter(lost), [note for outcome in apart for note in outcome.notes]
+    for task in (t for t in tasks if t.objects):
+        try: _, mask, _, of_image = convert(task)
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        if mask.any(): return
+        lost += of_image
+    lost += Counter({f"of images that cannot be used (for example {(problems or [''])[0]})": number - sum(lost.values())})
+    raise DataError("lost-annotations", f"{anno_json}: not one of its {number} annotations would be in a mask, "
+                                        f"so nothing is written. Reasons: {_reasons(lost)}")
+
 def convert_coco(anno_json: str | os.PathLike,                      # annotation file
                  image_dir: str | os.PathLike,                      # folder of the images it names
                  target: str | os.PathLike,                         # folder for <id>/image.png, mask.png, instances.png
@@ -403,10 +541,12 @@ def convert_coco(anno_json: str | os.PathLike,                      # annotation
                  keep_empty: bool = True,                           # images without any chosen class, too (the zoo's way)
                  keep_jpeg: bool = False,                           # copy JPEG files as they are (image.jpg, a fraction of the size) instead of writing PNG
                  workers: int | None = None, log: Callable[[str], Any] = print, every: float = 10.0) -> Summary:
-    """Convert COCO annotations (polygons, RLE, crowds) to folders of images and masks of class ids.
+    """Convert COCO annotations (polygons, RLE, crowds) to folders of images and masks of class ids. Sizes that the file
+    does not say are the images' own.
 
-    Raises FileNotFoundError or ValueError in words where files, names or target cannot be used (or pycocotools is not installed);
-    single images are counted as missing or refused, single annotations that cannot be painted are listed among the problems.
+    Raises FileNotFoundError or ValueError in words where files, names or target cannot be used (or pycocotools is not
+    installed), and DataError with the reasons where a file has annotations but none of them would show; single images
+    are counted as missing or refused, annotations by reason.
     """
     anno_json, image_dir, target = Path(anno_json), Path(image_dir), Path(target)
     if crowd not in ("class", "ignore", "skip"): raise ValueError(f"crowd must be 'class', 'ignore' or 'skip', not {crowd!r}")
@@ -414,9 +554,12 @@ def convert_coco(anno_json: str | os.PathLike,                      # annotation
     data = _read_coco(anno_json)
     table = _class_table(data["categories"], coco_classes)
     if not image_dir.is_dir(): raise FileNotFoundError(f"{image_dir}: there is no such folder of images")
-    tasks, apart, notes = _list_coco(data, image_dir, table, keep_empty)
+    objects, lost, notes = _assign(data, table)
+    tasks, apart = _list_coco(data, objects, image_dir, keep_empty)
+    convert = partial(_convert_coco, crowd=crowd, keep_instances=instances, keep_jpeg=keep_jpeg)
+    _require_objects(anno_json, len(data["annotations"]), tasks, apart, lost, convert)
     recipe = {"kind": "coco", "classes": list(coco_classes), "crowd": crowd, "instances": instances, "keep_empty": keep_empty, "keep_jpeg": keep_jpeg}
     _open_target(target, recipe)
     for line in [f"{anno_json}: {len(tasks)} images, {sum(len(t.objects) for t in tasks)} objects of {len(coco_classes) - 1} classes", *notes]: log(line)
-    convert = partial(_convert_coco, crowd=crowd, keep_instances=instances, keep_jpeg=keep_jpeg)
-    return _run(tasks, convert, target, recipe, dict(enumerate(coco_classes)) | {255: "ignored"}, apart, workers, log, every)
+    names = dict(enumerate(coco_classes)) | {255: "ignored"}
+    return _run(tasks, convert, target, recipe, names, apart, workers, log, every, lost)

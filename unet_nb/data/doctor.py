@@ -55,7 +55,12 @@ KINDS = {                                    # code: (severity, what, fix)
     "full-mask": ("warning", "a mask with a single class above 0 everywhere", "look at it: an inverted or a filled mask? The corrected copy keeps it"),
     "ignored-mask": ("warning", "a mask in which every pixel is ignored", "remove the sample, nothing can be learnt from it; the corrected copy leaves it out"),
     "blank-image": ("warning", "an image of a single value", "remove it; the corrected copy leaves it out"),
-    "narrow-range": ("warning", "images that use only the lowest part of their range (12-bit camera data in a 16-bit file, say)", "stretch all of them by one factor; the corrected copy does"),
+    "narrow-range": ("warning",
+                     "images that use a small part of their range (12-bit camera data in a 16-bit file, say)",
+                     "expect a slow start, and look at the first epochs: if nothing is learnt, save all images anew, those "
+                     "for training and every one for prediction, with one and the same formula: (value - smallest) / "
+                     "(largest - smallest), cut to 0 … 1, times 65535 (8 bits: 255). The corrected copy changes no pixel "
+                     "of an image, because prediction would not do the same"),
     "duplicate-across": ("error", "the same image in training and in validation: scores will flatter", "keep it on one side; the corrected copy removes it from training"),
     "near-duplicate-across": ("warning", "nearly the same image in training and in validation", "look at the pairs; put images of one origin into one group (parameter groups)"),
     "duplicate-image": ("warning", "the same image several times", "keep one; the corrected copy keeps the first"),
@@ -306,15 +311,25 @@ def _judge_classes(looks: Sequence[_Look], options: _Options, limit: int) -> Ite
     if unseen: yield _finding("class-only-in-val", [(f"class {c}", f"class {c} occurs in validation masks only") for c in unseen], limit)
     if rare: yield _finding("rare-class", [(f"class {c}", f"class {c} has {counts[c] / counts.sum():.3%} of the pixels") for c in rare], limit)
 
+_FULL = {"uint8": 255, "uint16": 65535}
+
+def _ranges(looks: Sequence[_Look]) -> dict[str, tuple[int, int]]:
+    "The smallest and the largest value over all images of each type of pixel."
+    ranges: dict[str, tuple[int, int]] = {}
+    for k in looks:
+        low, high = ranges.get(k.dtype, (k.low, k.high))
+        if k.shape: ranges[k.dtype] = min(low, k.low), max(high, k.high)
+    return dict(sorted(ranges.items()))
+
 def _judge_images(looks: Sequence[_Look], limit: int) -> Iterator[Finding]:
     "Range of values, channels and depth over the whole set."
     seen = [k for k in looks if k.shape]
-    full = {"uint8": 255, "uint16": 65535}
-    for dtype in sorted({k.dtype for k in seen}):
-        part = [k for k in seen if k.dtype == dtype]
-        top = max(k.high for k in part)
-        if 0 < top < full.get(dtype, 0) / 8 and any(k.low < k.high for k in part):
-            yield _finding("narrow-range", [(k.label, f"the brightest {dtype} image reaches {top} of {full[dtype]}") for k in part], limit)
+    for dtype, (low, high) in _ranges(looks).items():
+        full = _FULL.get(dtype, 0)
+        if 0 < high - low < full / 8:
+            words = (f"the {dtype} images hold values from {low} to {high}, {(high - low) / full:.2%} of the range; "
+                     f"the network sees them as {2 * low / full - 1:.4f} to {2 * high / full - 1:.4f} of -1 to 1")
+            yield _finding("narrow-range", [(k.label, words) for k in seen if k.dtype == dtype], limit)
     for code, key in (("mixed-channels", lambda k: k.shape[2] if len(k.shape) == 3 else 1), ("mixed-depth", lambda k: k.dtype)):
         kinds = Counter(map(key, seen))
         if len(kinds) > 1:
@@ -375,7 +390,9 @@ def _facts(looks: Sequence[_Look], options: _Options) -> dict[str, Any]:
     if images:
         sizes, counts = sorted({k.shape[:2] for k in images}), Counter(f"{k.dtype}, {k.shape[2] if len(k.shape) == 3 else 1} channels".replace(", 1 channels", ", grey") for k in images)
         facts["sizes"] = f"{sizes[0][0]} x {sizes[0][1]}" + (f" … {sizes[-1][0]} x {sizes[-1][1]} ({len(sizes)} different)" if len(sizes) > 1 else "") + " (height x width)"
-        facts["images"] = ", ".join(f"{n} {kind}" for kind, n in counts.most_common()) + f"; values {min(k.low for k in images)} … {max(k.high for k in images)}"
+        values = [f"{low} … {high}" + f" ({(high - low) / 65535:.2%} of the 16-bit range)" * (dtype == "uint16")
+                  for dtype, (low, high) in _ranges(images).items()]
+        facts["images"] = ", ".join(f"{n} {kind}" for kind, n in counts.most_common()) + f"; values {', '.join(values)}"
     if masks:
         facts["masks"] = ", ".join(f"{n} {kind}" for kind, n in Counter(k.encoding for k in masks).most_common())
         counts = _class_pixels(masks)
@@ -460,9 +477,13 @@ def _look_at_all(items: Sequence, look: Callable, log: Callable[[str], Any] | No
         return list(report_progress(results, len(items), "examined", log) if log else results)
 
 # %% ../../nbs/36_data.doctor.ipynb #cell-036
+def _judge_set(looks: Sequence[_Look], options: _Options) -> None:
+    "Add to the looks the faults that only the whole set shows."
+    for judge in (partial(_judge_values, options=options), _judge_rims, _judge_duplicates, _judge_near): judge(looks)
+
 def _conclude(name: str, looks: list[_Look], problems: Sequence[tuple[str, Problem]], options: _Options, limit: int, pictures) -> Report:
     "Judge the set as a whole and put all faults together, the worst first."
-    for judge in (partial(_judge_values, options=options), _judge_rims, _judge_duplicates, _judge_near): judge(looks)
+    _judge_set(looks, options)
     cases: dict[str, list[tuple[str, str]]] = {}
     for part, p in problems: cases.setdefault(p.code, []).append((f"{part}/{p.id}" if part else p.id, p.message))
     for k in looks:
@@ -557,12 +578,11 @@ def fill_from_nearest(ids: np.ndarray, wrong: np.ndarray) -> np.ndarray:
 # %% ../../nbs/36_data.doctor.ipynb #cell-052
 @dataclass(frozen=True)
 class _Repair:
-    "What the whole set says about its masks and images, found by the examination."
+    "What the whole set says about its masks, found by the examination."
     options: _Options
     class_colors: Sequence[Sequence[int]] | None
     levels: tuple[int, ...]                  # values that fill areas in any mask
     renumber: bool                           # whether the levels are to be numbered in their order
-    shift: int = 0                           # bits by which images are shifted up
 
 def _mask_of_colours(pixels: Pixels, repair: _Repair, where: str) -> np.ndarray | None:
     "The ids of a colour or palette mask by `class_colors`; None where it is neither, or no colours are given."
@@ -598,13 +618,11 @@ def _number_levels(values: np.ndarray, levels: Sequence[int]) -> np.ndarray:
     return np.searchsorted(levels, fill_from_nearest(values, ~np.isin(values, levels))).astype(np.uint8)
 
 # %% ../../nbs/36_data.doctor.ipynb #cell-054
-def _plan(looks: Sequence[_Look], report: Report, options: _Options, class_colors) -> _Repair:
+def _plan(looks: Sequence[_Look], options: _Options, class_colors) -> _Repair:
     "What the examination means for the repair of all samples."
     plain = [k for k in looks if k.encoding in ("ids", "palette") and k.counts is not None]
     meaning, levels = _meaning(plain, options)
-    top = max((k.high for k in looks if k.dtype), default=0)
-    bits = 16 if any(k.dtype == "uint16" for k in looks) else 8
-    return _Repair(options, class_colors, tuple(sorted(levels)), bool(meaning), bits - top.bit_length() if "narrow-range" in report.codes else 0)
+    return _Repair(options, class_colors, tuple(sorted(levels)), bool(meaning))
 
 _CHANGES = {"black-white", "stretched-ids", "palette", "unknown-ids", "interpolated-ids", "colour-mask", "jpeg-mask"}
 
@@ -617,10 +635,9 @@ def _write_fixed(pair: Pair, look: _Look, folder: Path, repair: _Repair) -> str:
     if not changed and look.encoding != "ids": changed = [f"{look.encoding} written as ids"]
     folder.mkdir(parents=True)
     (folder/"mask.png").write_bytes(png_bytes(mask))
-    if repair.shift: (folder/"image.png").write_bytes(png_bytes(read_image(pair.image) << repair.shift))
-    else: shutil.copyfile(pair.image, folder/f"image{pair.image.suffix.lower()}")
+    shutil.copyfile(pair.image, folder/f"image{pair.image.suffix.lower()}")
     if pair.instances: shutil.copyfile(pair.instances, folder/f"instances{pair.instances.suffix.lower()}")
-    return ", ".join(changed + ["narrow-range"] * bool(repair.shift))
+    return ", ".join(changed)
 
 # %% ../../nbs/36_data.doctor.ipynb #cell-055
 def _check_target(folder: Path, target: Path) -> None:
@@ -635,7 +652,8 @@ def fix_into(folder: str | os.PathLike, target: str | os.PathLike, num_classes: 
              split: float = 0.8, groups: str | os.PathLike | Mapping[str, str] | None = None,
              two_class: TwoClass = "auto", ignore_index: int = 255,
              log: Callable[[str], Any] | None = None) -> Fixed:
-    """Write a corrected copy of a folder: `<id>/image.*` + `<id>/mask.png` with class ids, in train/ and val/ where the original has them.
+    """Write a corrected copy of a folder: `<id>/image.*`, byte for byte, and `<id>/mask.png` with class ids, in train/
+    and val/ where the original has them.
 
     Complete or not at all; the original is never changed. Raises ValueError where the target exists or overlaps with the original, FileNotFoundError without samples.
     """
@@ -643,13 +661,14 @@ def fix_into(folder: str | os.PathLike, target: str | os.PathLike, num_classes: 
     _check_target(folder, target)
     items, problems = _parts_of(folder, split, groups)
     looks = _look_at_all(items, partial(_look_at_files, options=options), log)
-    report = _conclude(str(folder), looks, problems, options, 6, None)
+    _judge_set(looks, options)
     fixed = Fixed(str(target), left_out={f"{part}/{p.id}" if part else p.id: p.message for part, p in problems if p.code != "group-across"})
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.parent/f".{target.name}.partial-{uuid.uuid4().hex}"
     beside.mkdir()
     try:
-        _write_copy(beside, items, looks, _plan(looks, report, options, class_colors), fixed, (folder/"train").is_dir() and (folder/"val").is_dir())
+        divided = (folder/"train").is_dir() and (folder/"val").is_dir()
+        _write_copy(beside, items, looks, _plan(looks, options, class_colors), fixed, divided)
         (beside/"doctor.json").write_text(json.dumps({"source": str(folder), **asdict(fixed)}, indent=2, ensure_ascii=False), encoding="utf-8")
         os.replace(beside, target)
     finally: shutil.rmtree(beside, ignore_errors=True)
