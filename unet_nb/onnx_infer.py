@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from .data.core import check_channels, check_claim, check_tiff, has_alpha, plain_stack, preprocess_zoo, resize_image, scale_image, set_channels, without_alpha
+from .data.core import (check_channels, check_claim, check_tiff, has_alpha, plain_stack, preprocess_zoo, resize_image,
+                               scale_image, set_channels, without_alpha)
 
 # %% ../nbs/60_onnx_infer.ipynb #cell-006
 KEY, SCHEMA = "unet_nb", 1
@@ -176,7 +177,7 @@ class OnnxPredictor:
 def read_pages(path: str | Path, channels: int | None = None) -> list[np.ndarray]:
     """The images of a file, (H, W) or (H, W, C) in RGB order without alpha: the pages of a TIFF, the one of any other.
 
-    `channels`: what the network reads, to refuse what does not suit it. Raises FileNotFoundError, or ValueError in words.
+    `channels`: what the network reads; what does not suit it is refused. Raises FileNotFoundError or ValueError.
     """
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f"image not found: {path}")
@@ -208,7 +209,7 @@ def _tiff_pages(path: Path, file: BinaryIO, channels: int | None) -> list[np.nda
         check_claim(tif, count)
         alpha = has_alpha(tif.pages.first)
         try: return [without_alpha(page, alpha) for page in tif.series[0].asarray().reshape(count, *shape)]
-        except ValueError:                                       # LZW and a few more need the package imagecodecs there; OpenCV has them built in
+        except ValueError:                                       # LZW and a few more need imagecodecs, OpenCV has them
             found, pages = cv2.imreadmulti(str(path), flags=cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
             if not found or len(pages) != count or alpha: raise
             return [_rgb(page) for page in pages]

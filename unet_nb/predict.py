@@ -25,7 +25,8 @@ import numpy as np
 import tifffile
 
 from .config import Config, ConfigError, valid_output_size
-from .data.core import check_claim, check_tiff, has_alpha, plain_stack, resize_image, scale_image, set_channels, without_alpha
+from .data.core import (check_claim, check_tiff, has_alpha, plain_stack, resize_image, scale_image, set_channels,
+                               without_alpha)
 from .data.pipeline import preprocess_for_network
 from .runs import _flock, read_json, write_json
 
@@ -218,7 +219,8 @@ def to_size(probabilities: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 # %% ../nbs/41_predict.ipynb #cell-039
 class TiffPage:
-    "A page of an uncompressed TIFF as an image (H, W) or (H, W, C), without alpha: slices are read from the file when they are asked for, nothing stays in memory."
+    """A page of an uncompressed TIFF as an image (H, W) or (H, W, C), without alpha: slices are read from the file when
+    they are asked for, nothing stays in memory."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: int, alpha: bool = False):
         self.path, self.stored, self.dtype, self.offset, self.alpha = path, shape, dtype, offset, alpha
@@ -226,14 +228,15 @@ class TiffPage:
         self.ndim = len(self.shape)
 
     def __getitem__(self, window) -> np.ndarray:
-        return np.array(without_alpha(np.memmap(self.path, self.dtype, "r", self.offset, self.stored)[window], self.alpha))
+        stored = np.memmap(self.path, self.dtype, "r", self.offset, self.stored)
+        return np.array(without_alpha(stored[window], self.alpha))
 
 
 def tiff_pages(path: str | Path, channels: int | None = None) -> list:
     """The pages of a TIFF, (H, W) or (H, W, C) each: `TiffPage`s where the file can be mapped, arrays in memory where it is compressed.
 
-    Raises FileNotFoundError, or ValueError in words for what is not a stack of images of one size, or may be read in different ways (see
-    `data.core.plain_stack`; `channels` is what the network reads).
+    Raises FileNotFoundError, or ValueError in words for what is not a stack of images of one size, or may be read in
+    different ways (see `data.core.plain_stack`; `channels` is what the network reads).
     """
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f"image not found: {path}")
@@ -243,10 +246,12 @@ def tiff_pages(path: str | Path, channels: int | None = None) -> list:
             count, shape = plain_stack(tif, channels)
             series, alpha = tif.series[0], has_alpha(tif.pages.first)
             if series.dataoffset is None: check_claim(tif, count)
-            if series.dataoffset is None: return [without_alpha(page, alpha) for page in series.asarray().reshape(count, *shape)]
+            if series.dataoffset is None:
+                return [without_alpha(page, alpha) for page in series.asarray().reshape(count, *shape)]
             offset, dtype = series.dataoffset, np.dtype(tif.byteorder + series.dtype.char)
     except MemoryError: raise ValueError(f"{path}: its compressed pixels do not fit into the memory of this machine; save it uncompressed, which is read in parts") from None
-    except Exception as e: raise ValueError(f"{path}: not a TIFF that can be read as it is: {e}") from None          # tifffile raises many kinds
+    except Exception as e:                                        # tifffile raises many kinds
+        raise ValueError(f"{path}: not a TIFF that can be read as it is: {e}") from None
     size = int(np.prod(shape)) * dtype.itemsize
     if path.stat().st_size < offset + count * size: raise ValueError(f"{path}: the file is cut off: pixels are missing; copy it again")
     return [TiffPage(path, shape, dtype, offset + i * size, alpha) for i in range(count)]
@@ -254,7 +259,8 @@ def tiff_pages(path: str | Path, channels: int | None = None) -> list:
 # %% ../nbs/41_predict.ipynb #cell-042
 @contextmanager
 def sole_writer(path: str | Path) -> Iterator[None]:
-    "The right to write to `path`, a file or folder, until the block or the process ends. Raises FileExistsError in words if another process has it."
+    """The right to write to `path`, a file or folder, until the block or the process ends. Raises FileExistsError in
+    words if another process has it."""
     path = Path(path)
     lock = path / ".writer" if path.is_dir() else path.with_name(f".{path.name}.writer")
     while True:
@@ -263,8 +269,9 @@ def sole_writer(path: str | Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read() or "another process"
             file.close()
-            raise FileExistsError(f"{path}: {holder} writes to it; let it end, or end it first, or choose another place")
-        try: current = os.path.samestat(os.stat(lock), os.fstat(file.fileno()))       # False: its last holder has just removed it
+            raise FileExistsError(f"{path}: {holder} writes to it; let it end, or end it first, or choose another "
+                                  "place")
+        try: current = os.path.samestat(os.stat(lock), os.fstat(file.fileno()))     # no: its holder has just removed it
         except FileNotFoundError: current = False
         if current: break
         file.close()
@@ -316,8 +323,9 @@ def predict_large(forward: Forward, cfg: Config, source, mask: str | Path | None
     """Predict a TIFF (path), or pages (H, W[, C]) of one size, into TIFF files; memory holds a band of tiles, not the image. Returns the files.
 
     `mask`: class ids uint8. `probability`: that of class `label`, as `dtype` uint8 (0 … 255) or float32. `log` gets a line about every `every` seconds.
-    `key` names the network: called again with the same one after an interruption, it goes on after the last finished band, unless pixels, tiling or
-    files have changed. Raises FileNotFoundError or ValueError in words, FileExistsError while another process writes to one of the files.
+    `key` names the network: called again with the same one after an interruption, it goes on after the last finished
+    band, unless pixels, tiling or files have changed. Raises FileNotFoundError or ValueError in words, FileExistsError
+    while another process writes to one of the files.
     """
     pages = tiff_pages(source, cfg.num_channels) if isinstance(source, (str, Path)) else source
     tiling = tiling or tiling_for(cfg)
@@ -332,10 +340,13 @@ def predict_large(forward: Forward, cfg: Config, source, mask: str | Path | None
     return [f.path for f in files.values()]
 
 # %% ../nbs/41_predict.ipynb #cell-045
-def _grow(forward: Forward, cfg: Config, pages: Sequence, files: dict[str, GrowingTiff], tiling: Tiling, key: str, label: int, report: "_Report") -> None:
-    "Predict `pages` into `files` from the band on that an earlier call has not finished, and give the files their names."
-    first_file, per_page = next(iter(files.values())), len(spans(cfg, pages[0].shape[0], tiling)) if cfg.crop_size else 1
-    state, origin = first_file.path.with_name(f".{first_file.path.name}.state.json"), _origin(pages, cfg, tiling, key, files, label)
+def _grow(forward: Forward, cfg: Config, pages: Sequence, files: dict[str, GrowingTiff], tiling: Tiling, key: str,
+          label: int, report: "_Report") -> None:
+    """Predict `pages` into `files` from the band on that an earlier call has not finished, and give the files their
+    names."""
+    target, origin = next(iter(files.values())).path, _origin(pages, cfg, tiling, key, files, label)
+    state, per_page = target.with_name(f".{target.name}.state.json"), 1
+    if cfg.crop_size: per_page = len(spans(cfg, pages[0].shape[0], tiling))
     done = _finished_bands(state, origin, files) if key else 0
     if done: report.go_on(done / per_page, f"goes on after band {done} of {per_page * len(pages)}")
     else:
@@ -344,7 +355,7 @@ def _grow(forward: Forward, cfg: Config, pages: Sequence, files: dict[str, Growi
     for z in range(done // per_page, len(pages)):
         for first, p in _page_bands(forward, cfg, pages[z], tiling, done % per_page if z == done // per_page else 0):
             if "mask" in files: files["mask"].write(z, first, p.argmax(0).astype(np.uint8))
-            if "probability" in files: files["probability"].write(z, first, encode_probability(p[label], files["probability"].dtype.name))
+            if file := files.get("probability"): file.write(z, first, encode_probability(p[label], file.dtype.name))
             done += 1
             write_json(state, {"origin": origin, "done": done})
             report(z, first + p.shape[1])
@@ -358,7 +369,8 @@ def _origin(pages: Sequence, cfg: Config, tiling: Tiling, key: str, files: dict[
     for page in pages:
         pixels.update(f"{page.dtype} {page.shape}".encode())
         for top in range(0, page.shape[0], 1024): pixels.update(np.ascontiguousarray(page[top:top + 1024]))
-    reads = {name: getattr(cfg, name) for name in ("model_name", "num_channels", "num_classes", "image_size", "crop", "crop_size", "tta")}
+    names = ("model_name", "num_channels", "num_classes", "image_size", "crop", "crop_size", "tta")
+    reads = {name: getattr(cfg, name) for name in names}
     origin = {"pixels": pixels.hexdigest(), "key": key, "label": label, "tiling": asdict(tiling), "reads": reads,
               "files": [[f.path.name, f.shape, f.dtype.name] for f in files.values()]}
     return json.loads(json.dumps(origin))

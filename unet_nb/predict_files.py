@@ -24,13 +24,15 @@ from .device import setup_device
 from .models.function import as_function
 from .models.registry import create_model
 from .onnx_graph import fast_function
-from .predict import Forward, Tiling, ensemble, encode_probability, grid_step, predict_image, predict_large, reach, sole_writer, tiff_pages, tiling_for
+from .predict import (Forward, Tiling, ensemble, encode_probability, grid_step, predict_image, predict_large, reach,
+                             sole_writer, tiff_pages, tiling_for)
 from .runs import atomic_path, file_digest, read_json, write_json
 
 # %% ../nbs/53_predict_files.ipynb #cell-006
 @dataclass
 class Predictor:
-    "Networks that answer as one: `forward`, the configuration they share, the tiling that suits all of them, and the digests of their checkpoints."
+    """Networks that answer as one: `forward`, the configuration they share, the tiling that suits all of them, and the
+    digests of their checkpoints."""
     forward: Forward
     cfg: Config
     tiling: Tiling
@@ -72,7 +74,8 @@ def load_predictor(models: Sequence[str | Path], tile: int | None = None, **give
         if differ: raise ValueError(f"{checkpoint.path}: does not read the same input as {loaded[0][1].path} ({'; '.join(differ)}); an ensemble needs networks that do")
     setup_device(first)
     widest = max((cfg for cfg, _ in loaded), key=reach)
-    return Predictor(ensemble([_network(*pair) for pair in loaded]), first, tiling_for(widest, tile), [file_digest(c.path) for _, c in loaded])
+    digests = [file_digest(checkpoint.path) for _, checkpoint in loaded]
+    return Predictor(ensemble([_network(*pair) for pair in loaded]), first, tiling_for(widest, tile), digests)
 
 
 def _network(cfg: Config, checkpoint: Checkpoint) -> Forward:
@@ -97,12 +100,12 @@ def find_images(path: str | Path) -> dict[str, Path]:
 def open_pages(path: Path, channels: int | None = None) -> list:
     """The pages of a TIFF, read in place where possible, or the one picture of another file, (H, W) or (H, W, C) each.
 
-    `channels`: what the network reads, to refuse what does not suit it. Raises FileNotFoundError or ValueError in words.
+    `channels`: what the network reads; what does not suit it is refused. Raises FileNotFoundError or ValueError.
     """
     if path.suffix.lower() not in (".tif", ".tiff"): return [read_image(path)]
     try: pages = tiff_pages(path, channels)
     except ValueError as refusal:
-        try: pages = [read_image(path)]                           # a single picture: what training makes of it, whatever its tags say
+        try: pages = [read_image(path)]                           # a single picture, as training understands its tags
         except DataError: raise refusal from None
     try: check_channels(pages[0].shape, channels)
     except ValueError as e: raise ValueError(f"{path}: {e}") from None
@@ -129,14 +132,18 @@ def output_files(id: str, source: Path, out: Path, wanted: Wanted) -> dict[str, 
 
 
 def plan_outputs(found: dict[str, Path], out: Path, wanted: Wanted) -> dict[str, dict[str, Path]]:
-    "The `output_files` of every image. Raises ValueError in words where two files would have one name, or one that of an image."
+    """The `output_files` of every image. Raises ValueError in words where two files would have one name, or one that of
+    an image."""
     plan = {id: output_files(id, source, out, wanted) for id, source in found.items()}
     writers, sources = {}, {source.resolve() for source in found.values()}
     for id, files in plan.items():
         for file in files.values():
-            if file.resolve() in sources: raise ValueError(f"{file}: the predictions would be written over the images; choose another place")
+            if file.resolve() in sources:
+                raise ValueError(f"{file}: the predictions would be written over the images; choose another place")
             other = writers.setdefault(file, id)
-            if other != id: raise ValueError(f"{file}: the images {other!r} and {id!r} would both be written to it; rename one of them, or predict them into different folders")
+            if other != id:
+                raise ValueError(f"{file}: the images {other!r} and {id!r} would both be written to it; rename one "
+                                 "of them, or predict them into different folders")
     return plan
 
 
@@ -151,7 +158,9 @@ def predict_file(predictor: Predictor, source: Path, files: dict[str, Path], wan
     cfg = predictor.cfg
     pages = open_pages(source, cfg.num_channels)
     if next(iter(files.values())).suffix != ".png":
-        predict_large(predictor.forward, cfg, pages, files.get("mask"), files.get("probability"), dtype="float32" if wanted.challenge else "uint8", tiling=predictor.tiling, key="; ".join(predictor.members), log=log)
+        predict_large(predictor.forward, cfg, pages, files.get("mask"), files.get("probability"),
+                      dtype="float32" if wanted.challenge else "uint8", tiling=predictor.tiling,
+                      key="; ".join(predictor.members), log=log)
         return
     if len(pages) > 1: raise ValueError(f"{source}: it has {len(pages)} pages, and colours are written as PNG, one picture a file; leave --color out")
     p = predict_image(predictor.forward, cfg, pages[0][:], predictor.tiling)
@@ -163,7 +172,8 @@ def predict_file(predictor: Predictor, source: Path, files: dict[str, Path], wan
 # %% ../nbs/53_predict_files.ipynb #cell-016
 @dataclass
 class PredictionNote:
-    "What the predictions in a folder are made from, by file name; `path` None: it is not kept. A file whose `output` is None was begun and is not finished."
+    """What the predictions in a folder are made from, by file name; `path` None: it is not kept. A file whose `output`
+    is None was begun and is not finished."""
     path: Path | None
     request: dict
     files: dict[str, dict] = field(default_factory=dict)
@@ -176,11 +186,13 @@ class PredictionNote:
         self.saved = time.monotonic()
 
     def state(self, id: str, files: dict[str, Path], source: Path) -> str:
-        "What there is of an image: finished, new, changed (the image), or interrupted. Raises ValueError in words for a file that is not its own."
+        """What there is of an image: finished, new, changed (the image), or interrupted. Raises ValueError in words for
+        a file that is not its own."""
         known = [self.files.get(file.name) for file in files.values()]
         for (kind, file), entry in zip(files.items(), known):
             if entry and (entry["id"], entry["kind"]) != (id, kind):
-                raise ValueError(f"{file}: holds the {entry['kind']} of the image {entry['id']!r}, not the {kind} of {id!r}; choose another folder")
+                raise ValueError(f"{file}: holds the {entry['kind']} of the image {entry['id']!r}, not the {kind} of "
+                                 f"{id!r}; choose another folder")
         written = [_written(file, entry) for file, entry in zip(files.values(), known)]
         if not all(known): return "new"
         if not all(entry["input"] for entry in known): return "interrupted"
@@ -190,7 +202,8 @@ class PredictionNote:
     def begin(self, plan: dict[str, dict[str, Path]], found: dict[str, Path]) -> None:
         "Note that the files of `plan` are about to be made, and remove earlier ones, which are no longer true."
         for id, files in plan.items():
-            for kind, file in files.items(): self.files[file.name] = {"id": id, "kind": kind, "image": str(found[id]), "input": None, "output": None}
+            for kind, file in files.items():
+                self.files[file.name] = {"id": id, "kind": kind, "image": str(found[id]), "input": None, "output": None}
         self.save()
         for files in plan.values():
             for file in files.values(): file.unlink(missing_ok=True)
@@ -209,70 +222,87 @@ def _digest(source: Path) -> str:
 
 
 def _written(file: Path, entry: dict | None) -> bool:
-    "Whether a file stands there as the kit has written it; False for none, and for one that was begun. Raises ValueError in words for another one."
+    """Whether a file stands there as the kit has written it; False for none, and for one that was begun. Raises
+    ValueError in words for another one."""
     if not file.exists(): return False
     if entry and entry["output"] is None: return False
     if entry and file.is_file() and file_digest(file) == entry["output"]: return True
-    raise ValueError(f"{file}: is there already, and {'was changed since unet_nb wrote it' if entry else 'unet_nb has not noted that it wrote it'}; "
+    raise ValueError(f"{file}: is there already, and "
+                     f"{'was changed since unet_nb wrote it' if entry else 'unet_nb has not noted that it wrote it'}; "
                      "move or delete it, or choose another place for the predictions")
 
 # %% ../nbs/53_predict_files.ipynb #cell-021
 def open_note(out: Path, request: dict) -> PredictionNote:
-    "The note of the folder `out`, a new one where there is none. Raises ValueError in words where it holds predictions made from something else."
+    """The note of the folder `out`, a new one where there is none. Raises ValueError in words where it holds
+    predictions made from something else."""
     note = out / "prediction.json"
     if not note.is_file(): return PredictionNote(note, request)
     known = read_json(note)
     if known.get("schema") != SCHEMA:
-        raise ValueError(f"{out}: its prediction.json is of another version of unet_nb, or damaged, and does not say from which images its predictions are; "
+        raise ValueError(f"{out}: its prediction.json is of another version of unet_nb, or damaged, and does not say "
+                         f"from which images its predictions are; "
                          "choose another folder, or delete this one")
     files = known.get("files")
-    if not isinstance(files, dict) or not isinstance(known.get("request"), dict) or not all(isinstance(f, dict) and {"id", "kind", "image", "input", "output"} <= set(f) for f in files.values()):
+    whole = isinstance(files, dict) and isinstance(known.get("request"), dict)
+    entry = {"id", "kind", "image", "input", "output"}
+    if not whole or not all(isinstance(noted, dict) and entry <= set(noted) for noted in files.values()):
         raise ValueError(f"{note}: damaged; choose another folder for the predictions, or delete this one")
     differ = [name for name in request if known["request"].get(name) != request[name]]
-    if differ and files: raise ValueError(f"{out}: holds predictions with another {', '.join(differ)}; choose another folder, or delete this one")
+    if differ and files:
+        raise ValueError(f"{out}: holds predictions with another {', '.join(differ)}; choose another folder, or "
+                         f"delete this one")
     return PredictionNote(note, request, files)
 
 
 def request_of(predictor: Predictor, wanted: Wanted) -> dict:
     "What predictions depend on besides their image, ready for JSON."
     colors = predictor.cfg.color if wanted.color else None
-    return {"members": predictor.members, "tta": predictor.cfg.tta, "tile": predictor.tiling.tile, "overlap": predictor.tiling.overlap, **_reads(predictor.cfg),
-            **vars(wanted), "colors": colors}
+    return {"members": predictor.members, "tta": predictor.cfg.tta, "tile": predictor.tiling.tile,
+            "overlap": predictor.tiling.overlap, **_reads(predictor.cfg), **vars(wanted), "colors": colors}
 
 # %% ../nbs/53_predict_files.ipynb #cell-022
 def predict_files(predictor: Predictor, images: str | Path, out: str | Path, wanted: Wanted = Wanted(), log: Callable[[str], None] = print) -> list[Path]:
     """Predict the images of a file or folder into the folder (or, for one image, file) `out`; returns the files. Finished ones in a folder are skipped.
 
-    Raises FileNotFoundError, FileExistsError or ValueError in words; images that cannot be read are named after the others are done.
+    Raises FileNotFoundError, FileExistsError or ValueError in words; images that cannot be read are named after the
+    others are done.
     """
     found, out = find_images(images), resolve_path(out)
     to_file = out.suffix.lower() in SUFFIXES and not out.is_dir()
     if to_file and len(found) > 1: raise ValueError(f"{out}: {images} holds {len(found)} images; give a folder for their predictions")
-    if out.resolve() == resolve_path(images).resolve(): raise ValueError(f"{out}: the predictions would be written over the images; choose another place")
+    if out.resolve() == resolve_path(images).resolve():
+        raise ValueError(f"{out}: the predictions would be written over the images; choose another place")
     plan = plan_outputs(found, out, wanted)
     (out.parent if to_file else out).mkdir(parents=True, exist_ok=True)
     with sole_writer(out.with_name(f"{out.name}.prediction") if to_file else out):
         note = PredictionNote(None, {}) if to_file else open_note(out, request_of(predictor, wanted))
         states = {id: note.state(id, files, found[id]) for id, files in plan.items()}
         _say_states(states, note, plan, log)
-        failed = _predict_missing(predictor, found, {id: plan[id] for id in plan if states[id] != "finished"}, note, wanted, log)
+        missing = {id: plan[id] for id in plan if states[id] != "finished"}
+        failed = _predict_missing(predictor, found, missing, note, wanted, log)
     if failed: raise ValueError("\n".join([f"{len(failed)} of {len(found)} images were not predicted:", *failed.values()]))
     return [file for files in plan.values() for file in files.values()]
 
 
-def _say_states(states: dict[str, str], note: PredictionNote, plan: dict[str, dict[str, Path]], log: Callable[[str], None]) -> None:
+def _say_states(states: dict[str, str], note: PredictionNote, plan: dict[str, dict[str, Path]],
+                log: Callable[[str], None]) -> None:
     "Say how many images are finished, which ones are predicted again and why, and what else is in the folder."
     counts = Counter(states.values())
     if counts["finished"]: log(f"{counts['finished']} of {len(states)} are finished already")
-    for state, why in {"changed": "the images are no longer the same", "interrupted": "their files are missing or were not completed"}.items():
+    reasons = {"changed": "the images are no longer the same",
+               "interrupted": "their files are missing or were not completed"}
+    for state, why in reasons.items():
         ids = [id for id in states if states[id] == state]
         more = ", …" if len(ids) > 4 else ""
         if ids: log(f"{len(ids)} of {len(states)} are predicted again, because {why}: {', '.join(ids[:4])}{more}")
-    others = {name for name, entry in note.files.items() if entry["output"]} - {file.name for files in plan.values() for file in files.values()}
-    if others: log(f"the folder also holds {len(others)} {'file' if len(others) == 1 else 'files'} predicted from other images, such as {min(others)}")
+    planned = {file.name for files in plan.values() for file in files.values()}
+    others = {name for name, entry in note.files.items() if entry["output"]} - planned
+    if others: log(f"the folder also holds {len(others)} {'file' if len(others) == 1 else 'files'} predicted from "
+                   f"other images, such as {min(others)}")
 
 
-def _predict_missing(predictor: Predictor, found: dict[str, Path], plan: dict[str, dict[str, Path]], note: PredictionNote, wanted: Wanted, log: Callable[[str], None]) -> dict[str, str]:
+def _predict_missing(predictor: Predictor, found: dict[str, Path], plan: dict[str, dict[str, Path]],
+                     note: PredictionNote, wanted: Wanted, log: Callable[[str], None]) -> dict[str, str]:
     "Predict the images of `plan` and note them; returns what was wrong with those that cannot be read."
     failed, start, shown = {}, time.perf_counter(), time.perf_counter()
     note.begin(plan, found)

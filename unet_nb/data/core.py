@@ -173,33 +173,44 @@ def _check_values(tif, page) -> None:
     "Raise ValueError in words unless the values of a page are grey or RGB, of 8 or 16 bits."
     kind, bits, stored = page.photometric.name, page.bitspersample, "rgb" if page.axes.endswith("S") else "minisblack"
     if page.dtype is None or page.dtype.kind not in "bu" or page.dtype.itemsize > 2:
-        raise ValueError(f"its pixels are {page.dtype}; a network reads uint8 or uint16: scale them as the training images were, and save them so")
+        raise ValueError(f"its pixels are {page.dtype}; a network reads uint8 or uint16: scale them as the training "
+                         "images were, and save them so")
     if bits not in (8, 16):
         values = "x.astype('uint8') * 255" if bits == 1 else "x"
-        raise ValueError(f"its values have {bits} bits, which readers scale in different ways; save them with 8 or 16: {_command(tif, values)}")
+        raise ValueError(f"its values have {bits} bits, which readers scale in different ways; save them with 8 or "
+                         f"16: {_command(tif, values)}")
     if kind == "PALETTE" and not _is_grey_ramp(page.colormap):
         colours = f"(t.TiffFile({tif.filehandle.path!r}).pages[0].colormap.T >> 8).astype('uint8')[x]"
-        raise ValueError("its values stand for the colours of a table (photometric palette), and training reads the colours; save it in colours "
+        raise ValueError("its values stand for the colours of a table (photometric palette), and training reads the "
+                         "colours; save it in colours "
                          f"(in Fiji: Image › Type › RGB Color): {_command(tif, colours, 'rgb')}")
     if kind == "MINISWHITE":
-        raise ValueError("0 is white in it (photometric WhiteIsZero), about which readers disagree; save its numbers with 0 as black: "
-                         f"{_command(tif, 'x', stored)} or, if it shall look as before, the inverted ones: {_command(tif, '~x', stored)}")
+        raise ValueError("0 is white in it (photometric WhiteIsZero), about which readers disagree; save its numbers "
+                         "with 0 as black: "
+                         f"{_command(tif, 'x', stored)} or, if it shall look as before, the inverted ones: "
+                         f"{_command(tif, '~x', stored)}")
     if kind not in ("MINISBLACK", "RGB", "PALETTE") and not (kind == "YCBCR" and page.compression == 7):
-        raise ValueError(f"its colours are stored as {kind}, neither grey nor RGB; save it in RGB (in Fiji: Image › Type › RGB Color)")
+        raise ValueError(f"its colours are stored as {kind}, neither grey nor RGB; save it in RGB (in Fiji: Image › "
+                         "Type › RGB Color)")
 
 def _check_layout(tif, page) -> None:
-    "Raise ValueError in words unless the pixels of a page go from the top left, row by row, the colours of a pixel together."
+    """Raise ValueError in words unless the pixels of a page go from the top left, row by row, the colours of a pixel
+    together."""
     turned, stored = page.tags.valueof(274, default=1), "rgb" if page.axes.endswith("S") else "minisblack"
     if page.axes == "SYX":
-        raise ValueError(f"its colours are stored one after the other (axes {page.axes}); save them together: {_command(tif, 'np.moveaxis(x, -3, -1)', 'rgb')}")
-    if page.axes not in ("YX", "YXS"): raise ValueError(f"a page of it has the axes {page.axes}; save it as pages of rows and columns: {_command(tif, 'x')}")
+        raise ValueError(f"its colours are stored one after the other (axes {page.axes}); save them together: "
+                         f"{_command(tif, 'np.moveaxis(x, -3, -1)', 'rgb')}")
+    if page.axes not in ("YX", "YXS"):
+        raise ValueError(f"a page of it has the axes {page.axes}; save it as pages of rows and columns: "
+                         f"{_command(tif, 'x')}")
     if turned != 1:
-        raise ValueError(f"a tag asks to turn or mirror it (orientation {turned}), which not every reader does; save it without the tag: "
+        raise ValueError(f"a tag asks to turn or mirror it (orientation {turned}), which not every reader does; save "
+                         "it without the tag: "
                          f"{_command(tif, 'x', stored)} and turn it yourself, if the training images are turned")
 
 
 # %% ../../nbs/10_data.core.ipynb #cell-050
-_PICTURES = "ZTIQRP"                                      # axes that number pictures: depth, time, series, unknown, region, position
+_PICTURES = "ZTIQRP"                     # axes that number pictures: depth, time, series, unknown, region, position
 
 def _check_axis(tif, axis: int, channels: int | None) -> None:
     "Raise ValueError in words where the pages of an open TIFF are, along an axis, not pictures of their own."
@@ -207,17 +218,21 @@ def _check_axis(tif, axis: int, channels: int | None) -> None:
     name, n, stored = series.axes[axis], series.shape[axis], "rgb" if inner == 3 else "minisblack"
     unnamed = name in "QI" and n == channels and inner == 2
     if n == 1 or name in _PICTURES and not unnamed: return
-    values, colours = (f"np.moveaxis(x, {axis}, -1)", "rgb") if n == 3 and inner == 2 else (f"x.take(0, {axis})", stored)
+    values, colours = f"x.take(0, {axis})", stored
+    if n == 3 and inner == 2: values, colours = f"np.moveaxis(x, {axis}, -1)", "rgb"
     slices = _command(tif, f"x.reshape(-1, *x.shape[-{inner}:])", stored, axes="ZYXS"[:inner + 1])
-    raise ValueError(f"it holds pages with the axes {series.axes} {series.shape}, {'perhaps ' * unnamed}{n} channels of one picture; save "
-                     f"{'them as colours' if colours == 'rgb' and inner == 2 else 'the channel that the network was trained on (the first is 0)'}: "
+    raise ValueError(f"it holds pages with the axes {series.axes} {series.shape}, {'perhaps ' * unnamed}{n} channels "
+                     "of one picture; save "
+                     f"{'them as colours' if colours != stored else 'the channel of the training (the first is 0)'}: "
                      f"{_command(tif, values, colours)} or, if they are slices, under that name: {slices}")
 
 def plain_stack(tif, channels: int | None = None) -> tuple[int, tuple[int, ...]]:
-    """Number and shape, (H, W) or (H, W, S) as stored, of the pictures in an open `tifffile.TiffFile`; a smaller copy of a picture does not count.
+    """Number and shape, (H, W) or (H, W, S) as stored, of the pictures in an open `tifffile.TiffFile`; a smaller copy of
+    a picture does not count. No pixel is read.
 
-    `channels`: what the network reads; as many pages without a name may be the channels of one picture. No pixel is read. Raises ValueError in words,
-    with the command that helps, for what readers understand in different ways: tables of colours, inverted or turned pictures, channels as pages.
+    `channels`: what the network reads; as many pages without a name may be the channels of one picture. Raises
+    ValueError in words, with the command that helps, for what readers understand in different ways: tables of colours, inverted or
+    turned pictures, channels as pages.
     """
     for page in tif.pages:
         if page.is_reduced: continue
@@ -225,27 +240,33 @@ def plain_stack(tif, channels: int | None = None) -> tuple[int, tuple[int, ...]]
         _check_layout(tif, page)
     series, inner = tif.series[0], len(tif.pages.first.axes)
     if any(not other.keyframe.is_reduced for other in tif.series[1:]):
-        raise ValueError("its pages differ in size or type; a stack needs images of one size, so save each size as a file of its own")
+        raise ValueError("its pages differ in size or type; a stack needs images of one size, so save each size as a "
+                         "file of its own")
     if any(part is None or part.parent is not tif for part in series.pages):
-        raise ValueError("its description names planes that lie in other files; save the pictures that belong together as one file")
+        raise ValueError("its description names planes that lie in other files; save the pictures that belong "
+                         "together as one file")
     for axis in range(len(series.axes) - inner): _check_axis(tif, axis, channels)
     count, shape = int(np.prod(series.shape[:-inner])), tuple(series.shape[-inner:])
     if count > 1 and inner == 2 and shape[1] < 5:
-        raise ValueError(f"it holds {count} pages of {shape[0]} × {shape[1]} pixels, which look like the rows of one picture with {shape[1]} channels; "
-                         f"save the channel that the network was trained on (the first is 0): {_command(tif, 'x[..., 0]')}")
+        raise ValueError(f"it holds {count} pages of {shape[0]} × {shape[1]} pixels, which look like the rows of one "
+                         f"picture with {shape[1]} channels; "
+                         f"save the channel of the training (the first is 0): {_command(tif, 'x[..., 0]')}")
     return count, shape
 
 def check_channels(shape: Sequence[int], channels: int | None) -> None:
-    "Raise ValueError in words for an image of `shape`, (H, W) or (H, W, C) without alpha, that has others than the `channels` that a network reads."
+    """Raise ValueError in words for an image of `shape`, (H, W) or (H, W, C) without alpha, that has others than the
+    `channels` that a network reads."""
     if len(shape) < 3 or channels is None or shape[2] in (1, 3, channels): return
-    raise ValueError(f"it has {shape[2]} channels, and the network reads {channels}; save those that it was trained on as a picture of their own")
+    raise ValueError(f"it has {shape[2]} channels, and the network reads {channels}; save those that it was trained "
+                     "on as a picture of their own")
 
 def has_alpha(page) -> bool:
     "Whether the last value of a pixel of a `tifffile.TiffPage` is transparency."
     return any(int(extra) in (1, 2) for extra in page.extrasamples)
 
 def without_alpha(pixels: np.ndarray, alpha: bool) -> np.ndarray:
-    "Pixels (…, C), of which the last is transparency where `alpha`, without it; a single one that is left loses its axis."
+    """Pixels (…, C), of which the last is transparency where `alpha`, without it; a single one that is left loses its
+    axis."""
     if alpha: pixels = pixels[..., :-1]
     return pixels[..., 0] if alpha and pixels.shape[-1] == 1 else pixels
 
