@@ -528,7 +528,7 @@ def readers(good: Path) -> dict:
     from unet_nb.infer import config_for_model
     from unet_nb.launch import check_params
     from unet_nb.onnx_infer import OnnxPredictor, read_pages
-    from unet_nb.predict_files import claim_folder, member_paths, open_pages
+    from unet_nb.predict_files import member_paths, open_note, open_pages
     from unet_nb.runs import Run, create_run, list_runs, newest_run, start_run, write_json
     from unet_nb.train import Trainer
 
@@ -602,7 +602,7 @@ def readers(good: Path) -> dict:
 
     return {"yaml": lambda p: load_params(p), "isbi": isbi, "pages": pages, "folder": folder, "folder names": folder_names, "groups": lambda p: group_of_ids([f"s{k}" for k in range(9)], Path(p)),
             "pattern": lambda p: group_of_ids(["s" + "a" * 24 + "b"], p), "nuclei": lambda p: converted(convert_nuclei, p), "coco": lambda p: converted(convert_coco, p, good / "coco", ["background", "cat"]),
-            "checkpoint": checkpoint, "mindir": mindir, "onnx": onnx, "params": params, "notebook": notebook, "run": run, "prediction note": lambda p: claim_folder(Path(p), {"members": []}),
+            "checkpoint": checkpoint, "mindir": mindir, "onnx": onnx, "params": params, "notebook": notebook, "run": run, "prediction note": lambda p: open_note(Path(p), {"members": []}),
             "folds": lambda p: member_paths([p]), "conversion note": conversion_note}
 
 

@@ -14,13 +14,14 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 import onnxruntime
 
-from .data.core import check_claim, check_tiff, preprocess_zoo, resize_image, scale_image, set_channels
+from .data.core import (check_channels, check_claim, check_tiff, has_alpha, plain_stack, preprocess_zoo, resize_image,
+                               scale_image, set_channels, without_alpha)
 
 # %% ../nbs/60_onnx_infer.ipynb #cell-006
 KEY, SCHEMA = "unet_nb", 1
@@ -173,31 +174,48 @@ class OnnxPredictor:
         return p[:, first - top:last - top, begin - left:end - left]
 
 # %% ../nbs/60_onnx_infer.ipynb #cell-031
-def read_pages(path: str | Path) -> list[np.ndarray]:
-    "The images of a file, (H, W) or (H, W, C) in RGB order: the pages of a TIFF, the one of any other. Raises FileNotFoundError or ValueError in words."
-    import tifffile                                              # only the command needs it
+def read_pages(path: str | Path, channels: int | None = None) -> list[np.ndarray]:
+    """The images of a file, (H, W) or (H, W, C) in RGB order without alpha: the pages of a TIFF, the one of any other.
 
+    `channels`: what the network reads; what does not suit it is refused. Raises FileNotFoundError or ValueError.
+    """
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f"image not found: {path}")
     try:
-        if path.suffix.lower() in (".tif", ".tiff"):
-            try:
-                with tifffile.TiffFile(path) as tif:
-                    check_tiff(tif)
-                    check_claim(tif, len(tif.pages))
-                    return [page.asarray() for page in tif.pages]
-            except ValueError:                                   # LZW and a few more need the package imagecodecs there; OpenCV has them built in
-                found, pages = cv2.imreadmulti(str(path), flags=cv2.IMREAD_UNCHANGED)
-                if not found: raise
-                return [_rgb(page) for page in pages]
-        image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+        with open(path, "rb") as file:
+            is_tiff = file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+            pages = _tiff_pages(path, file, channels) if is_tiff else [_decoded(path.read_bytes())]
+        check_channels(pages[0].shape, channels)
     except MemoryError: raise ValueError(f"{path}: its pixels do not fit into the memory of this machine") from None
-    except Exception as e: raise ValueError(f"{path}: not a readable image ({e})") from None
-    if image is None: raise ValueError(f"{path}: not a readable image")
-    return [_rgb(image)]
+    except Exception as e: raise ValueError(f"{path}: not an image that can be read as it is: {e}") from None
+    return pages
 
 
-def _rgb(image: np.ndarray) -> np.ndarray: return image if image.ndim == 2 else image[..., [2, 1, 0, 3][:image.shape[2]]]     # OpenCV reads BGR
+def _decoded(data: bytes) -> np.ndarray:
+    "A picture in its own depth, turned as its EXIF says and without alpha, as training reads it."
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+    if image is None: raise ValueError("it is damaged, or of a kind that OpenCV does not know")
+    return _rgb(image)
+
+
+def _tiff_pages(path: Path, file: BinaryIO, channels: int | None) -> list[np.ndarray]:
+    "The pages of a plain TIFF."
+    import tifffile                                              # only the command needs it
+
+    file.seek(0)
+    with tifffile.TiffFile(file) as tif:
+        check_tiff(tif)
+        count, shape = plain_stack(tif, channels)
+        check_claim(tif, count)
+        alpha = has_alpha(tif.pages.first)
+        try: return [without_alpha(page, alpha) for page in tif.series[0].asarray().reshape(count, *shape)]
+        except ValueError:                                       # LZW and a few more need imagecodecs, OpenCV has them
+            found, pages = cv2.imreadmulti(str(path), flags=cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+            if not found or len(pages) != count or alpha: raise
+            return [_rgb(page) for page in pages]
+
+
+def _rgb(image: np.ndarray) -> np.ndarray: return image if image.ndim == 2 else image[..., ::-1]     # OpenCV reads BGR
 
 
 def write_masks(path: str | Path, masks: list[np.ndarray]) -> None:
@@ -225,7 +243,8 @@ def main(args: list[str] | None = None) -> int:
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)     # it repeats in its own terms what is said here in words
     try:
         predictor = OnnxPredictor(given.model, given.device)
-        masks = [predictor.mask(page) for page in read_pages(given.image)]
+        pages = read_pages(given.image, predictor.described["input"]["channels"])
+        masks = [predictor.mask(page) for page in pages]
         colors = np.array([c["color"] for c in predictor.described["classes"]], np.uint8)
         write_masks(given.output, [colors[m] for m in masks] if given.color else masks)
     except (ValueError, OSError) as e:

@@ -5,13 +5,18 @@
 # %% auto #0
 __all__ = ['Forward', 'Prepare', 'grid_step', 'border_for', 'reach', 'Tiling', 'tiling_for', 'Span', 'spans', 'mirrored',
            'read_window', 'as_is', 'predict_bands', 'predict_native', 'average_views', 'with_tta', 'ensemble',
-           'predict_network_scale', 'predict_image', 'to_size', 'TiffPage', 'tiff_pages', 'GrowingTiff',
+           'predict_network_scale', 'predict_image', 'to_size', 'TiffPage', 'tiff_pages', 'sole_writer', 'GrowingTiff',
            'encode_probability', 'predict_large']
 
 # %% ../nbs/41_predict.ipynb #cell-003
+import fcntl
+import hashlib
+import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,9 +25,10 @@ import numpy as np
 import tifffile
 
 from .config import Config, ConfigError, valid_output_size
-from .data.core import check_claim, check_tiff, resize_image, scale_image, set_channels
+from .data.core import (check_claim, check_tiff, has_alpha, plain_stack, resize_image, scale_image, set_channels,
+                               without_alpha)
 from .data.pipeline import preprocess_for_network
-from .runs import read_json, write_json
+from .runs import _flock, read_json, write_json
 
 # %% ../nbs/41_predict.ipynb #cell-006
 Forward = Callable[[np.ndarray], np.ndarray]              # (N, C, H, W) float32 -> probabilities (N, K, H', W') float32
@@ -213,39 +219,72 @@ def to_size(probabilities: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 # %% ../nbs/41_predict.ipynb #cell-039
 class TiffPage:
-    "A page of an uncompressed TIFF as an image (H, W) or (H, W, C): slices are read from the file when they are asked for, nothing stays in memory."
+    """A page of an uncompressed TIFF as an image (H, W) or (H, W, C), without alpha: slices are read from the file when
+    they are asked for, nothing stays in memory."""
 
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: int):
-        self.path, self.shape, self.dtype, self.offset, self.ndim = path, shape, dtype, offset, len(shape)
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: int, alpha: bool = False):
+        self.path, self.stored, self.dtype, self.offset, self.alpha = path, shape, dtype, offset, alpha
+        self.shape = without_alpha(np.broadcast_to(np.zeros((), dtype), shape), alpha).shape
+        self.ndim = len(self.shape)
 
     def __getitem__(self, window) -> np.ndarray:
-        return np.array(np.memmap(self.path, self.dtype, "r", self.offset, self.shape)[window])
+        stored = np.memmap(self.path, self.dtype, "r", self.offset, self.stored)
+        return np.array(without_alpha(stored[window], self.alpha))
 
 
-def tiff_pages(path: str | Path) -> list:
+def tiff_pages(path: str | Path, channels: int | None = None) -> list:
     """The pages of a TIFF, (H, W) or (H, W, C) each: `TiffPage`s where the file can be mapped, arrays in memory where it is compressed.
 
-    Raises FileNotFoundError, or ValueError in words for what is not a stack of images of one size.
+    Raises FileNotFoundError, or ValueError in words for what is not a stack of images of one size, or may be read in
+    different ways (see `data.core.plain_stack`; `channels` is what the network reads).
     """
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f"image not found: {path}")
     try:
         with tifffile.TiffFile(path) as tif:
             check_tiff(tif)
-            series, page = tif.series[0], tif.pages[0]
-            inner = 3 if page.axes.endswith("S") else 2
-            if len(tif.series) > 1 or not page.axes.startswith("YX"): raise ValueError(f"its pages differ in size or type, or have the axes {page.axes}; a stack needs images of one size")
-            count, shape = int(np.prod(series.shape[:-inner])), series.shape[-inner:]
-            if series.dataoffset is None: check_claim(tif, len(tif.pages))
-            if series.dataoffset is None: return list(series.asarray().reshape(count, *shape))
+            count, shape = plain_stack(tif, channels)
+            series, alpha = tif.series[0], has_alpha(tif.pages.first)
+            if series.dataoffset is None: check_claim(tif, count)
+            if series.dataoffset is None:
+                return [without_alpha(page, alpha) for page in series.asarray().reshape(count, *shape)]
             offset, dtype = series.dataoffset, np.dtype(tif.byteorder + series.dtype.char)
     except MemoryError: raise ValueError(f"{path}: its compressed pixels do not fit into the memory of this machine; save it uncompressed, which is read in parts") from None
-    except Exception as e: raise ValueError(f"{path}: not a TIFF that can be read ({e})") from None          # tifffile raises many kinds
+    except Exception as e:                                        # tifffile raises many kinds
+        raise ValueError(f"{path}: not a TIFF that can be read as it is: {e}") from None
     size = int(np.prod(shape)) * dtype.itemsize
     if path.stat().st_size < offset + count * size: raise ValueError(f"{path}: the file is cut off: pixels are missing; copy it again")
-    return [TiffPage(path, shape, dtype, offset + i * size) for i in range(count)]
+    return [TiffPage(path, shape, dtype, offset + i * size, alpha) for i in range(count)]
 
 # %% ../nbs/41_predict.ipynb #cell-042
+@contextmanager
+def sole_writer(path: str | Path) -> Iterator[None]:
+    """The right to write to `path`, a file or folder, until the block or the process ends. Raises FileExistsError in
+    words if another process has it."""
+    path = Path(path)
+    lock = path / ".writer" if path.is_dir() else path.with_name(f".{path.name}.writer")
+    while True:
+        file = open(lock, "a+", encoding="utf-8")
+        if not _flock(file, fcntl.LOCK_EX):
+            file.seek(0)
+            holder = file.read() or "another process"
+            file.close()
+            raise FileExistsError(f"{path}: {holder} writes to it; let it end, or end it first, or choose another "
+                                  "place")
+        try: current = os.path.samestat(os.stat(lock), os.fstat(file.fileno()))     # no: its holder has just removed it
+        except FileNotFoundError: current = False
+        if current: break
+        file.close()
+    try:
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        file.close()
+
+
 class GrowingTiff:
     "A TIFF (Z, H, W), or (H, W) for a single page, written band by band into a hidden `.part` file and renamed when complete. More than 4 GB become a BigTIFF."
 
@@ -284,57 +323,78 @@ def predict_large(forward: Forward, cfg: Config, source, mask: str | Path | None
     """Predict a TIFF (path), or pages (H, W[, C]) of one size, into TIFF files; memory holds a band of tiles, not the image. Returns the files.
 
     `mask`: class ids uint8. `probability`: that of class `label`, as `dtype` uint8 (0 … 255) or float32. `log` gets a line about every `every` seconds.
-    Called again after an interruption it goes on after the last finished band, unless source, network (`key` tells which), tiling or files have changed.
-    Raises FileNotFoundError or ValueError in words.
+    `key` names the network: called again with the same one after an interruption, it goes on after the last finished
+    band, unless pixels, tiling or files have changed. Raises FileNotFoundError or ValueError in words, FileExistsError
+    while another process writes to one of the files.
     """
-    pages = tiff_pages(source) if isinstance(source, (str, Path)) else source
+    pages = tiff_pages(source, cfg.num_channels) if isinstance(source, (str, Path)) else source
     tiling = tiling or tiling_for(cfg)
     shape = (len(pages), *pages[0].shape[:2])
     files = {kind: GrowingTiff(path, shape, kind_dtype) for kind, path, kind_dtype in (("mask", mask, "uint8"), ("probability", probability, dtype)) if path}
     if not files: raise ValueError("predict_large: give a file for the mask, for the probability, or both")
-    state, origin = _state_file(next(iter(files.values()))), _origin(source, cfg, tiling, key, files, label)
-    done = _finished_bands(state, origin, files)
-    per_page = len(spans(cfg, shape[1], tiling)) if cfg.crop_size else 1
-    report = _Report(log, every, shape, done * shape[1] / per_page, f"goes on after band {done} of {per_page * len(pages)}" if done else "")
+    with ExitStack() as writers:
+        for file in files.values():
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            writers.enter_context(sole_writer(file.path))
+        _grow(forward, cfg, pages, files, tiling, key, label, _Report(log, every, shape))
+    return [f.path for f in files.values()]
+
+# %% ../nbs/41_predict.ipynb #cell-045
+def _grow(forward: Forward, cfg: Config, pages: Sequence, files: dict[str, GrowingTiff], tiling: Tiling, key: str,
+          label: int, report: "_Report") -> None:
+    """Predict `pages` into `files` from the band on that an earlier call has not finished, and give the files their
+    names."""
+    target, origin = next(iter(files.values())).path, _origin(pages, cfg, tiling, key, files, label)
+    state, per_page = target.with_name(f".{target.name}.state.json"), 1
+    if cfg.crop_size: per_page = len(spans(cfg, pages[0].shape[0], tiling))
+    done = _finished_bands(state, origin, files) if key else 0
+    if done: report.go_on(done / per_page, f"goes on after band {done} of {per_page * len(pages)}")
+    else:
+        state.unlink(missing_ok=True)                             # so that it never describes the fresh files
+        for file in files.values(): file.create()
     for z in range(done // per_page, len(pages)):
         for first, p in _page_bands(forward, cfg, pages[z], tiling, done % per_page if z == done // per_page else 0):
             if "mask" in files: files["mask"].write(z, first, p.argmax(0).astype(np.uint8))
-            if "probability" in files: files["probability"].write(z, first, encode_probability(p[label], dtype))
+            if file := files.get("probability"): file.write(z, first, encode_probability(p[label], file.dtype.name))
             done += 1
             write_json(state, {"origin": origin, "done": done})
             report(z, first + p.shape[1])
     for file in reversed(files.values()): file.finish()
     state.unlink()
-    return [f.path for f in files.values()]
-
-# %% ../nbs/41_predict.ipynb #cell-045
-def _state_file(file: GrowingTiff) -> Path: return file.path.with_name(f".{file.path.name}.state.json")
 
 
-def _origin(source, cfg: Config, tiling: Tiling, key: str, files: dict[str, GrowingTiff], label: int) -> dict:
+def _origin(pages: Sequence, cfg: Config, tiling: Tiling, key: str, files: dict[str, GrowingTiff], label: int) -> dict:
     "From what the bands are computed, ready for JSON: if any of it changes, they are computed anew."
-    stat = Path(source).stat() if isinstance(source, (str, Path)) else None
-    return {"source": [str(source), stat.st_size, stat.st_mtime_ns] if stat else "pages", "key": key, "tta": cfg.tta, "tiling": asdict(tiling), "label": label,
-            "files": [[f.path.name, list(f.shape), f.dtype.name] for f in files.values()]}
+    pixels = hashlib.sha256()
+    for page in pages:
+        pixels.update(f"{page.dtype} {page.shape}".encode())
+        for top in range(0, page.shape[0], 1024): pixels.update(np.ascontiguousarray(page[top:top + 1024]))
+    names = ("model_name", "num_channels", "num_classes", "image_size", "crop", "crop_size", "tta")
+    reads = {name: getattr(cfg, name) for name in names}
+    origin = {"pixels": pixels.hexdigest(), "key": key, "label": label, "tiling": asdict(tiling), "reads": reads,
+              "files": [[f.path.name, f.shape, f.dtype.name] for f in files.values()]}
+    return json.loads(json.dumps(origin))
 
 
 def _finished_bands(state: Path, origin: dict, files: dict[str, GrowingTiff]) -> int:
-    "Bands that an earlier call has finished; where there is none to go on from, fresh files are made."
-    if state.is_file() and all(f.part.is_file() for f in files.values()):
-        try: known = read_json(state)
-        except ValueError: known = {}
-        if known.get("origin") == origin: return known["done"]
-    for f in files.values(): f.create()
-    return 0
+    "Bands that an earlier call has finished, 0 where there is none to go on from."
+    if not state.is_file() or not all(f.part.is_file() for f in files.values()): return 0
+    try: known = read_json(state)
+    except ValueError: return 0
+    return known["done"] if known.get("origin") == origin and type(known.get("done")) is int else 0
 
 
 class _Report:
     "A line now and then: how far, how fast, how long to go."
 
-    def __init__(self, log: Callable[[str], None], every: float, shape: tuple[int, int, int], rows_done: float, first_line: str = ""):
+    def __init__(self, log: Callable[[str], None], every: float, shape: tuple[int, int, int]):
         self.log, self.every, self.shape = log, every, shape
-        self.begin, self.start, self.shown = rows_done, time.perf_counter(), time.perf_counter()
-        if first_line: log(first_line)
+        self.begin, self.start, self.shown = 0, time.perf_counter(), time.perf_counter()
+
+    def go_on(self, pages: float, line: str) -> None:
+        "Say that so many `pages` are done already."
+        self.begin = pages * self.shape[1]
+        self.log(line)
 
     def __call__(self, page: int, row: int) -> None:
         now, (pages, height, width) = time.perf_counter(), self.shape

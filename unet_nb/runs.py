@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import html
 import json
 import os
@@ -32,7 +33,7 @@ from .storage import UploadError, fetch, others, upload
 # %% auto #0
 __all__ = ['FULL', 'COLORS', 'atomic_path', 'write_text', 'read_json', 'write_json', 'git_state', 'env_info', 'Run', 'duration',
            'create_run', 'make_run', 'fetch_data', 'start_run', 'run_state', 'take_up', 'version_changes', 'list_runs',
-           'newest_run']
+           'newest_run', 'file_digest']
 
 # %% ../nbs/05_runs.ipynb #cell-006
 @contextmanager
@@ -379,3 +380,13 @@ def newest_run(output_path: str | Path = "runs", kind: str = "train") -> Run:
             run = Run(file.parent)
             if run.kind == kind and run.status["state"] == "done": return run
     raise FileNotFoundError(f"no finished {kind} run in {resolve_path(output_path)}; `unet_nb run {kind}` makes one")
+
+# %% ../nbs/05_runs.ipynb #cell-045
+def file_digest(path: str | Path) -> str:
+    "Size in bytes and SHA-256 of a file's content, as '<bytes>:<hex>'; read in blocks."
+    digest, size = hashlib.sha256(), 0
+    with open(path, "rb") as f:
+        while block := f.read(2**20):
+            digest.update(block)
+            size += len(block)
+    return f"{size}:{digest.hexdigest()}"
