@@ -56,8 +56,8 @@ def write_case(cfg: Config, folder: Path) -> None:
     setup_device(cfg)
     net, rng, shape = create_model(cfg), np.random.default_rng(cfg.seed), (cfg.batch_size, cfg.num_channels, *cfg.crop_size)
     for p in net.get_parameters():
-        if p.name.endswith("moving_mean"): p.set_data(ms.Tensor(rng.uniform(-0.1, 0.1, p.shape), ms.float32))
-        if p.name.endswith("moving_variance"): p.set_data(ms.Tensor(rng.uniform(0.5, 1.5, p.shape), ms.float32))
+        if p.name.endswith("moving_mean"): ms.ops.assign(p, ms.Tensor(rng.uniform(-0.1, 0.1, p.shape), ms.float32))
+        if p.name.endswith("moving_variance"): ms.ops.assign(p, ms.Tensor(rng.uniform(0.5, 1.5, p.shape), ms.float32))
     images = rng.uniform(-1, 1, shape).astype(np.float32)
     np.savez(folder / "weights.npz", **{p.name: p.asnumpy() for p in net.get_parameters()})
     np.savez(folder / "batch.npz", images=images, masks=rng.integers(0, cfg.num_classes, (cfg.batch_size, *cfg.crop_size)).astype(np.int32))
@@ -78,7 +78,8 @@ def work_mindspore(folder: Path, task: str) -> None:
     cfg = Config(**json.loads((folder / "case.json").read_text()))
     setup_device(cfg)
     net = create_model(cfg)
-    with np.load(folder / "weights.npz") as file: ms.load_param_into_net(net, {name: ms.Parameter(ms.Tensor(a), name=name) for name, a in dict(file).items()})
+    with np.load(folder / "weights.npz") as file:
+        for p in net.get_parameters(): ms.ops.assign(p, ms.Tensor(file[p.name]))
     with np.load(folder / "batch.npz") as file: images, masks = file["images"], file["masks"]
     facts = {"version": ms.__version__}
     if task == "train":

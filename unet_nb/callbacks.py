@@ -10,14 +10,19 @@ import signal
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median_low
 
+import mindspore as ms
+
+from .checkpoint import not_a_number
 from .config import Config, ShortTraceback
 from .runs import Run, duration
 
 # %% auto #0
-__all__ = ['Progress', 'TrainingError', 'check_loss', 'StopRequest', 'Best', 'evaluation_due', 'collapse_warning']
+__all__ = ['Progress', 'TrainingError', 'check_loss', 'check_weights', 'StopRequest', 'Best', 'deciding_score', 'evaluation_due',
+           'collapse_warning']
 
 # %% ../nbs/44_callbacks.ipynb #cell-006
 class Progress:
@@ -58,10 +63,21 @@ class TrainingError(ShortTraceback, RuntimeError):
 def check_loss(loss: float, epoch: int, step: int, cfg: Config) -> None:
     "Raises `TrainingError` for a loss that is NaN or infinite."
     if math.isfinite(loss): return
+    raise TrainingError(f"the loss is {loss} at step {step} of epoch {epoch}; {_advice(cfg)}")
+
+
+def check_weights(params: Iterable[ms.Parameter], epoch: int, cfg: Config) -> None:
+    "Raises `TrainingError` for weights or statistics that are NaN or infinite; the loss need not show them (ReLU makes 0 of NaN)."
+    name = not_a_number(params)
+    if name: raise TrainingError(f"{name} holds NaN or infinity after epoch {epoch}; {_advice(cfg)}")
+
+
+def _advice(cfg: Config) -> str:
+    "What to try when numbers run away, as the rest of a sentence."
     advice = [f"a lower lr (now {cfg.lr:g})", "another seed"]
     if cfg.lr_schedule == "constant": advice.insert(1, "lr_schedule: one_cycle, which warms up")
     if cfg.amp_level not in ("auto", "O0"): advice.insert(0, f"amp_level: O0 (now {cfg.amp_level})")
-    raise TrainingError(f"the loss is {loss} at step {step} of epoch {epoch}; try {', or '.join(advice)}. The checkpoints of the epochs before are kept")
+    return f"try {', or '.join(advice)}. The checkpoints of the epochs before are kept"
 
 # %% ../nbs/44_callbacks.ipynb #cell-012
 class StopRequest:
@@ -86,13 +102,14 @@ class StopRequest:
 @dataclass
 class Best:
     "The best validation score so far, the epoch it belongs to, and how many evaluations have passed since."
-    score: float = -math.inf
+    score: float | None = None
     epoch: int = 0
     since: int = 0
 
-    def update(self, score: float, epoch: int) -> bool:
-        "Take in a new score; True if it is the best."
-        if score > self.score:
+    def update(self, score: float | None, epoch: int) -> bool:
+        "Take in a new score; True if it is the best. None (see `deciding_score`) decides nothing and is not counted."
+        if score is None: return False
+        if self.score is None or score > self.score:
             self.score, self.epoch, self.since = score, epoch, 0
             return True
         self.since += 1
@@ -101,6 +118,15 @@ class Best:
     def should_stop(self, cfg: Config) -> bool:
         "Whether `early_stop` evaluations have passed without a better score."
         return bool(cfg.early_stop) and self.since >= cfg.early_stop
+
+
+def deciding_score(scores: dict, cfg: Config) -> float | None:
+    """The score of `evaluate` that decides which checkpoint is the best.
+
+    None where no label has a class that it counts: it is then 0 or undefined, whatever the network.
+    """
+    counted = scores["per_class"][0 if cfg.include_background else 1:]
+    return scores[cfg.eval_metrics] if any(row["support"] for row in counted) else None
 
 
 def evaluation_due(cfg: Config, epoch: int) -> bool:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from .config import Config, ConfigError, resolve_path
 from .cross_validate import curves_figure
 from .report import Picture, html_report, mean_interval, prediction_pictures
-from .runs import Run, write_json, write_text
+from .runs import Run, folders_by_start, write_json, write_text
 
 # %% ../nbs/57_compare.ipynb #cell-006
 def scored(run: Run) -> bool: return run.status["state"] == "done" and bool(run.metrics.get("per_image"))
@@ -30,7 +30,7 @@ def find_runs(wanted: Sequence[str], output_path: str, newest: int = 4) -> list[
         folders = [resolve_path(name)] if (resolve_path(name) / "status.json").is_file() else sorted(p.parent for p in root.glob(f"{name}/status.json"))
         if not folders: raise ConfigError(f"compare: there is no run {name!r} in {root}; `unet_nb runs` lists them")
         found += [run for run in map(Run, folders) if run.path not in [r.path for r in found]]
-    if not wanted: found = _alike([run for run in (Run(p.parent) for p in sorted(root.glob("*/status.json"))) if scored(run)])[-newest:]
+    if not wanted: found = _alike([run for run in map(Run, folders_by_start(root)) if scored(run)])[-newest:]
     unscored = [run.path.name for run in found if not scored(run)]
     if unscored: raise ConfigError(f"compare: {unscored[0]} has no scores (it is not finished, or it scores no images)")
     if len(found) < 2: raise ConfigError(f"compare: at least two finished runs are needed, there {'is 1' if found else 'are none'} in {root}")
@@ -63,8 +63,9 @@ def scores_with_intervals(runs: Sequence[Run], score: str, seed: int = 0) -> pd.
     for run in runs:
         values = table[run.path.name].dropna()
         low, high = mean_interval(values, np.random.default_rng(seed))
-        rows.append({"run": run.path.name, "images": len(values), score: values.mean(), "low": low, "high": high, "lowest": f"{values.min():.4f} ({values.idxmin()})",
-                     "seconds": run.metrics.get("train_seconds")})
+        lowest = f"{values.min():.4f} ({values.idxmin()})" if len(values) else "–"
+        rows.append({"run": run.path.name, "images": len(values), score: values.mean(), "low": low, "high": high,
+                     "lowest": lowest, "seconds": run.metrics.get("train_seconds")})
     return pd.DataFrame(rows).set_index("run")
 
 # %% ../nbs/57_compare.ipynb #cell-016
@@ -91,7 +92,7 @@ def verdict(differences: pd.Series, p: float, low: float, high: float, name: str
     "What a paired comparison means, in words. `differences`: per image, run minus baseline; `p`: corrected for `comparisons`; `low`, `high`: 95 % interval of the mean difference."
     n, mean, wins = len(differences), differences.mean(), int((differences > 0).sum())
     facts = f"{name} is {abs(mean):.4f} {'above' if mean > 0 else 'below'} {baseline} on average (95 % from {low:+.4f} to {high:+.4f}), higher on {wins} of {n} images; p = {p:.3f}."
-    if n < 2: return f"{name} and {baseline} have {n} image in common: nothing can be said."
+    if n < 2: return f"{name} and {baseline} have {n} image{'' if n == 1 else 's'} in common: nothing can be said."
     if not differences.any(): return f"{name} and {baseline} score every image the same."
     smallest = min(1, comparisons * 2 / 2**n)
     if smallest > 0.05:

@@ -32,7 +32,8 @@ from .models.registry import create_model
 from .plots import prediction_figure
 from .predict import Forward, ensemble
 from .report import Picture, bootstrap_interval, html_report, mean_interval, panels
-from .runs import Run, write_json, write_text
+from .runs import Run, folders_by_start, write_json, write_text
+from .train import changed_files, data_digests
 
 # %% ../nbs/56_cross_validate.ipynb #cell-006
 def fold_configs(cfg: Config) -> list[Config]:
@@ -63,12 +64,16 @@ def training_key(cfg: Config) -> dict:
     return kept | {"device_target": cfg.device_target, "run_distribute": cfg.run_distribute}
 
 
-def finished_run(cfg: Config, env: dict) -> Run | None:
-    "The newest finished training run in `cfg.output_path` with the parameters of `cfg` and the versions of `env` (an env.json); None if there is none."
-    for file in sorted(resolve_path(cfg.output_path).glob("*/status.json"), reverse=True):
+def finished_run(cfg: Config, env: dict, digests: dict[str, str]) -> Run | None:
+    """The newest finished training run in `cfg.output_path` with the parameters of `cfg`; None if there is none.
+
+    It also has the versions of `env` (an env.json) and, where it knows them, the image and mask files of `digests` (`train.data_digests`).
+    """
+    for folder in reversed(folders_by_start(cfg.output_path)):
         try:
-            run = Run(file.parent)
+            run = Run(folder)
             same = run.status["kind"] == "train" and run.status["state"] == "done" and training_key(run.cfg) == training_key(cfg)
+            same = same and not changed_files(run.path, digests)
             versions = json.loads((run.path / "env.json").read_text())["packages"]
         except (OSError, ValueError, KeyError): continue          # a folder that is no run, or of a version with other parameters
         if same and all(versions.get(p) == env["packages"].get(p) for p in ("unet_nb", "mindspore")): return run
@@ -86,13 +91,14 @@ def train_folds(configs: Sequence[Config], run: Run, jobs: int = 1, every: float
 
     `run` (the cross-validation's) gets folds.json and a line about every `every` seconds. Raises RuntimeError when a training fails.
     """
-    env = json.loads((run.path / "env.json").read_text())
-    found = {cfg.name: finished_run(cfg, env) for cfg in configs}
+    env, digests = json.loads((run.path / "env.json").read_text()), data_digests(configs[0])
+    found = {cfg.name: finished_run(cfg, env, digests) for cfg in configs}
     for fold in filter(None, found.values()): run.log(f"{fold.path.name}: finished already")
 
     def ended(job: Job, code: int) -> None:
         found[job.name] = trained(job, code)
-        run.log(f"{job.name}: done, dice_coeff {found[job.name].metrics['dice_coeff']:.4f}")
+        dice = found[job.name].metrics["dice_coeff"]
+        run.log(f"{job.name}: done, dice_coeff {'undefined' if dice is None else f'{dice:.4f}'}")
 
     with run.guard():
         run_jobs([notebook_job("train", c.name, c.model_dump(), run.path / "folds", c.device_target) for c in configs if not found[c.name]], jobs, ended, run.log, every=every)
@@ -197,8 +203,8 @@ def score_table(ways: Sequence[Variant], samples: Sequence[Sample], cfg: Config)
 
 
 def side_by_side(table: pd.DataFrame) -> pd.DataFrame:
-    "The score table as one row for each variant: 'value [low, high]'."
-    text = [f"{r.value:.4f} [{r.low:.4f}, {r.high:.4f}]" for r in table.itertuples()]
+    "The score table as one row for each variant: 'value [low, high]', a dash where a score is undefined."
+    text = ["–" if pd.isna(r.value) else f"{r.value:.4f} [{r.low:.4f}, {r.high:.4f}]" for r in table.itertuples()]
     return table.assign(text=text).pivot(index="variant", columns="score", values="text").loc[table.variant.unique(), table.score.unique()].rename_axis(None, axis=1)
 
 # %% ../nbs/56_cross_validate.ipynb #cell-021
@@ -232,7 +238,7 @@ def curves_figure(runs: Sequence[Run], labels: Sequence[str], columns: int = 2) 
 def worst_figures(way: Variant, samples: Sequence[Sample], cfg: Config, count: int = 3) -> list[Figure]:
     "The held-out images with the lowest dice, with prediction and errors. Two classes only; of more, none."
     if cfg.num_classes != 2: return []
-    lowest = sorted(range(len(samples)), key=lambda i: way.rows[i]["dice_coeff"])[:count]
+    lowest = sorted(range(len(samples)), key=lambda i: np.nan_to_num(way.rows[i]["dice_coeff"], nan=np.inf))[:count]
     return [prediction_figure(samples[i], np.stack([1 - way.class1[i], way.class1[i]]), cfg, f"{samples[i].id}: dice_coeff {way.rows[i]['dice_coeff']:.4f}") for i in lowest]
 
 # %% ../nbs/56_cross_validate.ipynb #cell-025

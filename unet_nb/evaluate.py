@@ -18,7 +18,7 @@ from .data.core import ImageSet, Sample
 from .data.folder import load_instances, scan_folder
 from .data.pipeline import load_split, preprocess_for_network
 from .device import setup_device
-from .metrics.overlap import confusion, dataset_scores, zoo_scores
+from .metrics.overlap import confusion, dataset_scores, defined_mean, plain_score, zoo_scores
 from .metrics.objects import object_scores, split_objects
 from .models.function import as_function
 from .models.registry import count_parameters, create_model
@@ -47,7 +47,9 @@ OnImage = Callable[[Sample, np.ndarray, dict], None]
 
 
 def evaluate(forward: Forward, cfg: Config, images: ImageSet, on_image: OnImage | None = None, ranks: Ranks = Ranks()) -> Scores:
-    """Scores of `forward` on `images`, ready for JSON. Several `ranks` share the images, and all of them return the scores of all images.
+    """Scores of `forward` on `images`, ready for JSON (an undefined one is None).
+
+    Several `ranks` share the images, and all of them return the scores of all images.
 
     `dice_coeff`, `iou`: the zoo's, mean over images (without those in which nothing can be compared). `per_class`, `mean_dice`, `mean_iou`, …: decided classes at native size, see
     `metrics.overlap.dataset_scores`. `per_image`: a row for each image.
@@ -59,13 +61,15 @@ def evaluate(forward: Forward, cfg: Config, images: ImageSet, on_image: OnImage 
         if on_image: on_image(images[i], p, scores)
     zoo, matrices = ranks.merge(zoo), ranks.merge(matrices)
     hard = dataset_scores(matrices, class_names=cfg.class_names)
-    rows = [{"id": i, "dice_coeff": dice, "iou": iou, **row} for i, (dice, iou), row in zip(images.ids, zoo.tolist(), hard.pop("per_image"))]
-    return Scores(zip(("dice_coeff", "iou"), np.nanmean(zoo, axis=0).tolist()), **hard, per_image=rows)
+    def named(pair): return dict(zip(("dice_coeff", "iou"), map(plain_score, pair)))
+    rows = [{"id": i, **named(pair), **row} for i, pair, row in zip(images.ids, zoo, hard.pop("per_image"))]
+    return Scores(named(defined_mean(zoo, axis=0)), **hard, per_image=rows)
 
 # %% ../nbs/42_evaluate.ipynb #cell-015
 def zoo_lines(scores: dict) -> list[str]:
     "The two lines that the zoo prints, so that a grep for them keeps working."
-    return [f"============== Cross valid dice coeff is: {scores['dice_coeff']}", f"============== Cross valid IOU is: {scores['iou']}"]
+    dice, iou = (float("nan") if scores[name] is None else scores[name] for name in ("dice_coeff", "iou"))
+    return [f"============== Cross valid dice coeff is: {dice}", f"============== Cross valid IOU is: {iou}"]
 
 
 class PredictionFigures:

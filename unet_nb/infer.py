@@ -22,14 +22,14 @@ from .export import PATHS, file_facts, open_mindir
 from .onnx_infer import KEY, OnnxPredictor, as_probabilities, check_description
 from .predict import Forward, predict_network_scale
 from .report import reported
-from .runs import Run, write_json
+from .runs import Run, folders_by_start, write_json
 
 # %% ../nbs/63_infer.ipynb #cell-005
 def find_model(path: str, output_path: str, suffix: str) -> Path:
     "The exported file with `suffix` (.onnx, .mindir) at `path`: a file, the run folder of an export, or, where empty, the newest export below `output_path`."
     if path and resolve_path(path).suffix == suffix: return resolve_path(path)
     if path and not resolve_path(path).is_dir(): raise ConfigError(f"model_file: {resolve_path(path)} is neither a {suffix} file nor a folder with one")
-    folders = [resolve_path(path)] if path else sorted((p.parent for p in resolve_path(output_path).glob("*/status.json") if _is_done(p.parent)), reverse=True)
+    folders = [resolve_path(path)] if path else [f for f in reversed(folders_by_start(output_path)) if _is_done(f)]
     for folder in folders:
         found = sorted(folder.glob(f"*{suffix}"))
         if len(found) > 1: raise ConfigError(f"model_file: {folder} holds {', '.join(p.name for p in found)}; name one of them")

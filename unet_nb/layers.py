@@ -15,7 +15,7 @@ import mindspore as ms
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from mindspore import nn
+from mindspore import nn, ops
 
 from .checkpoint import config_for_checkpoint, load_network
 from .config import Config, short_errors
@@ -55,7 +55,7 @@ def positive_copy(cfg: Config) -> nn.Cell:
     net = create_model(cfg.model_copy(update={"base_channels": 1, "num_channels": 1}))
     for name, p in net.parameters_and_names():
         value = 1.0 if p.ndim > 1 or name.endswith(("gamma", "moving_variance")) else 0.0
-        p.set_data(ms.Tensor(np.full(p.shape, value / max(np.prod(p.shape[1:]), 1)), p.dtype))
+        ops.assign(p, ms.Tensor(np.full(p.shape, value / max(np.prod(p.shape[1:]), 1)), p.dtype))
     return net
 
 

@@ -91,7 +91,10 @@ def levels_figure(rows: list[dict]) -> Figure:
     fig = Figure(figsize=(5.2, 3), dpi=90, layout="constrained")
     ax = fig.subplots()
     for score, color in (("dice_coeff", "#0072b2"), ("foreground_iou", "#d55e00")):
-        ax.plot([row["seconds"] * 1000 for row in rows], [row[score] for row in rows], "o-", color=color, label=score)
-        for row in rows: ax.annotate(f"L{row['level']}", (row["seconds"] * 1000, row[score]), xytext=(4, -10), textcoords="offset points", fontsize=8)
+        defined = [row for row in rows if row[score] is not None]
+        ax.plot([row["seconds"] * 1000 for row in defined], [row[score] for row in defined], "o-", color=color, label=score)
+        for row in defined:
+            place = (row["seconds"] * 1000, row[score])
+            ax.annotate(f"L{row['level']}", place, xytext=(4, -10), textcoords="offset points", fontsize=8)
     ax.set_xlabel("milliseconds for an image", fontsize=8); ax.legend(fontsize=8); ax.grid(alpha=0.3); ax.tick_params(labelsize=8)
     return fig

@@ -112,7 +112,8 @@ def score_summary(metrics: dict, seed: int = 0) -> pd.DataFrame:
         if name not in images: continue
         values = images[name].astype(float)
         low, high = mean_interval(values, np.random.default_rng(seed))
-        rows[meaning] = {"over the set": None if name in ("dice_coeff", "iou") else metrics.get(name), "mean over images": values.mean(), "95 % interval": f"{low:.4f} to {high:.4f}" if len(values) > 1 else ""}
+        rows[meaning] = {"over the set": None if name in ("dice_coeff", "iou") else metrics.get(name), "mean over images": values.mean(),
+                         "95 % interval": f"{low:.4f} to {high:.4f}" if values.count() > 1 else ""}
     return pd.DataFrame.from_dict(rows, orient="index").astype({"over the set": float})
 
 # %% ../nbs/35_report.ipynb #cell-019

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import html
 import json
+import math
 import os
 import platform
 import re
@@ -31,9 +32,9 @@ from .scores import Scores, html_table
 from .storage import UploadError, fetch, others, upload
 
 # %% auto #0
-__all__ = ['FULL', 'COLORS', 'atomic_path', 'write_text', 'read_json', 'write_json', 'git_state', 'env_info', 'Run', 'duration',
-           'create_run', 'make_run', 'fetch_data', 'start_run', 'run_state', 'take_up', 'version_changes', 'list_runs',
-           'newest_run', 'file_digest']
+__all__ = ['FULL', 'COLORS', 'atomic_path', 'write_text', 'parse_json', 'json_text', 'read_json', 'write_json', 'git_state',
+           'env_info', 'Run', 'duration', 'create_run', 'make_run', 'fetch_data', 'start_run', 'run_state', 'take_up',
+           'version_changes', 'folders_by_start', 'list_runs', 'newest_run', 'file_digest']
 
 # %% ../nbs/05_runs.ipynb #cell-006
 @contextmanager
@@ -54,18 +55,34 @@ def write_text(path: str | Path, text: str) -> None:
     with atomic_path(path) as beside: beside.write_text(text, encoding="utf-8")
 
 
+def parse_json(text: str) -> Any:
+    "What a JSON text holds; NaN and infinities, which Python writes but JSON does not know, become None. Raises ValueError."
+    return json.loads(text, parse_constant=lambda name: None)
+
+
+def json_text(data: Any, **layout: Any) -> str:
+    "JSON values as text that every reader takes: NaN and infinities become null. `layout`: for `json.dumps`."
+    return json.dumps(_json_value(data), allow_nan=False, **layout)
+
+
+def _json_value(data: Any) -> Any:
+    if isinstance(data, dict): return {name: _json_value(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)): return [_json_value(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
 def read_json(path: str | Path, kind: type = dict) -> Any:
     "What a JSON file holds, an object or, with `kind` list, a list. Raises FileNotFoundError, or ValueError in words for a file that is damaged or holds something else."
     if not Path(path).is_file(): raise FileNotFoundError(f"{path}: there is no such file")
-    try: data = json.loads(Path(path).read_text(encoding="utf-8"))
+    try: data = parse_json(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError, MemoryError) as e: raise ValueError(f"{path}: not a JSON file, or a damaged one ({e or type(e).__name__})") from None
     if not isinstance(data, kind): raise ValueError(f"{path}: damaged, or another file: it holds a JSON {type(data).__name__}, expected was a {kind.__name__}")
     return data
 
 
 def write_json(path: str | Path, data: Any) -> None:
-    "Write JSON whole or not at all."
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    "Write JSON whole or not at all; undefined numbers become null, see `json_text`."
+    write_text(path, json_text(data, indent=2, ensure_ascii=False) + "\n")
 
 # %% ../nbs/05_runs.ipynb #cell-009
 def git_state() -> dict[str, Any]:
@@ -142,12 +159,22 @@ def _log(self: Run, text: str, echo: bool = True) -> None:
 def _set_status(self: Run, state: str, reason: str | None = None) -> None:
     "Record the state (created, running, done, failed, interrupted; of a sweep also waiting) and, where it did not end well, why; with all but running the lock is given back."
     old = self._json("status.json")
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    write_json(self.path / "status.json", {"kind": self.kind, "state": state, "reason": reason, "started": old.get("started", now), "updated": now, "host": socket.gethostname(), "pid": os.getpid()})
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")      # runs of one second stay in order
+    write_json(self.path / "status.json", {
+        "kind": self.kind, "state": state, "reason": reason, "started": old.get("started", now), "updated": now,
+        "host": socket.gethostname(), "pid": os.getpid(), "warnings": old.get("warnings", [])})
     if state != "running": self.unlock()
 
 
-Run.log, Run.set_status = _log, _set_status
+def _warn(self: Run, text: str) -> None:
+    "Say in the log, and keep in status.json to the end of the run, what makes its result doubtful."
+    self.log(f"warning: {text}")
+    status = self._json("status.json")
+    kept = dict.fromkeys([*status.get("warnings", []), text])
+    write_json(self.path / "status.json", status | {"warnings": list(kept)})
+
+
+Run.log, Run.set_status, Run.warn = _log, _set_status, _warn
 
 # %% ../nbs/05_runs.ipynb #cell-016
 def _lock(self: Run, patience: float = 5.0) -> None:
@@ -349,6 +376,7 @@ def _run_html(self: Run) -> str:
     facts = {"folder": str(self.path)}
     if len(self.history): facts["epochs"] = f"{len(self.history)} of {self.cfg.num_epochs}, the last with a loss of {self.history.loss.iloc[-1]:.4f}"
     if metrics.get("train_seconds"): facts["trained in"] = duration(metrics["train_seconds"])
+    if warnings := self.status.get("warnings"): facts["warnings"] = "; ".join(warnings)
     facts["parameters"] = ", ".join(f"{k} {v}" for k, v in changed.items() if k not in ("name", "output_path")) or "all default"
     figure = self.path / "figures/history.png"
     curves = f"<img alt='curves' src='data:image/png;base64,{b64encode(figure.read_bytes()).decode()}'>" if figure.is_file() else ""
@@ -357,31 +385,41 @@ def _run_html(self: Run) -> str:
 Run._repr_html_ = _run_html
 
 # %% ../nbs/05_runs.ipynb #cell-039
+def folders_by_start(output_path: str | Path) -> list[Path]:
+    "The run folders below `output_path` in the order in which the runs started, whatever they are called; unreadable ones first."
+    def started(folder: Path) -> tuple[str, str]:
+        try: moment = read_json(folder / "status.json").get("started")
+        except (OSError, ValueError): moment = None
+        return moment if isinstance(moment, str) else "", folder.name
+    return sorted((file.parent for file in resolve_path(output_path).glob("*/status.json")), key=started)
+
+
 def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
     "A row for each run below `output_path`, newest last: name, state, network, data, scores."
     import pandas as pd
 
     rows = []
-    for path in sorted(resolve_path(output_path).glob("*/status.json")):
+    for path in folders_by_start(output_path):
         try:
-            run = Run(path.parent)
+            run = Run(path)
             cfg, metrics = run.cfg, run.metrics
-            rows.append({"run": path.parent.name, "kind": run.status["kind"], "state": run_state(run), "model_name": cfg.model_name, "data": cfg.data_path or "demo",
+            rows.append({"run": path.name, "kind": run.status["kind"], "state": run_state(run), "model_name": cfg.model_name,
+                         "data": cfg.data_path or "demo",
                          "dice_coeff": metrics.get("dice_coeff"), "iou": metrics.get("iou"), "mean_iou": metrics.get("mean_iou"), "seconds": metrics.get("train_seconds")})
         except (OSError, ValueError, KeyError) as e:
-            rows.append({"run": path.parent.name, "state": f"unreadable: {e}"})
+            rows.append({"run": path.name, "state": f"unreadable: {e}"})
     return pd.DataFrame(rows)
 
 # %% ../nbs/05_runs.ipynb #cell-042
 def newest_run(output_path: str | Path = "runs", kind: str = "train") -> Run:
-    "The newest finished run of `kind` below `output_path`. Raises FileNotFoundError if there is none."
-    for file in sorted(resolve_path(output_path).glob("*/status.json"), reverse=True):
+    "The finished run of `kind` below `output_path` that started last. Raises FileNotFoundError if there is none."
+    for folder in reversed(folders_by_start(output_path)):
         with suppress(ValueError):                               # a damaged one is no finished one; `unet_nb runs` names it
-            run = Run(file.parent)
+            run = Run(folder)
             if run.kind == kind and run.status["state"] == "done": return run
     raise FileNotFoundError(f"no finished {kind} run in {resolve_path(output_path)}; `unet_nb run {kind}` makes one")
 
-# %% ../nbs/05_runs.ipynb #cell-045
+# %% ../nbs/05_runs.ipynb #cell-digest
 def file_digest(path: str | Path) -> str:
     "Size in bytes and SHA-256 of a file's content, as '<bytes>:<hex>'; read in blocks."
     digest, size = hashlib.sha256(), 0

@@ -94,7 +94,8 @@ class Tracking:
 
     def epoch(self, row: dict[str, Any]) -> None:
         "The row of an epoch, as in history.csv."
-        self._try(lambda tracker: tracker.log({k: float(v) for k, v in row.items() if k not in ("epoch", "steps")}, row["epoch"]))
+        values = {k: float(v) for k, v in row.items() if k not in ("epoch", "steps") and v is not None}
+        self._try(lambda tracker: tracker.log(values, row["epoch"]))
 
     def final(self, scores: dict[str, Any], epoch: int) -> None:
         "The scores after the last epoch, as 'final/…'."

@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 # %% auto #0
-__all__ = ['IGNORE_INDEX', 'zoo_scores', 'confusion', 'class_scores', 'dataset_scores', 'adapted_rand',
-           'variation_of_information', 'pixel_error', 'boundaries', 'boundary_f']
+__all__ = ['IGNORE_INDEX', 'zoo_scores', 'confusion', 'class_scores', 'defined_mean', 'plain_score', 'dataset_scores',
+           'adapted_rand', 'variation_of_information', 'pixel_error', 'boundaries', 'boundary_f']
 
 # %% ../../nbs/31_metrics.overlap.ipynb #cell-006
 IGNORE_INDEX = 255   # the class id of pixels that count neither in a loss nor in a score
@@ -90,7 +90,7 @@ def class_scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
     return {**scores, "support": truth}
 
 # %% ../../nbs/31_metrics.overlap.ipynb #cell-021
-def _mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
+def defined_mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
     "Mean of the entries that are not nan; nan where there is none."
     values = np.asarray(values, dtype=np.float64)
     count = (~np.isnan(values)).sum(axis=axis)
@@ -100,12 +100,12 @@ def _mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
 def _summary(matrix: np.ndarray) -> dict[str, float | None]:
     "The four headline scores of one confusion matrix (K, K)."
     scores, total = class_scores(matrix), matrix.sum()
-    headline = {"mean_dice": _mean(scores["dice"]), "mean_iou": _mean(scores["iou"]), "foreground_iou": _mean(scores["iou"][1:]),
-                "pixel_accuracy": np.trace(matrix) / total if total else math.nan}
-    return {name: _plain(value) for name, value in headline.items()}
+    headline = {"mean_dice": defined_mean(scores["dice"]), "mean_iou": defined_mean(scores["iou"]),
+                "foreground_iou": defined_mean(scores["iou"][1:]), "pixel_accuracy": np.trace(matrix) / total if total else math.nan}
+    return {name: plain_score(value) for name, value in headline.items()}
 
 
-def _plain(value: float) -> float | None:
+def plain_score(value: float) -> float | None:
     "A number that JSON can hold: nan becomes None."
     return None if math.isnan(value) else float(value)
 
@@ -135,10 +135,10 @@ def _class_rows(confusions: np.ndarray, names: list[str]) -> list[dict]:
     over_set, by_image = class_scores(confusions.sum(axis=0)), class_scores(confusions)
     rows = [{"class": k, "name": name, "support": int(over_set["support"][k])} for k, name in enumerate(names)]
     for score in ("dice", "iou", "precision", "recall"):
-        image_mean = _mean(by_image[score], axis=0)
+        image_mean = defined_mean(by_image[score], axis=0)
         for k, row in enumerate(rows):
-            row[score] = _plain(over_set[score][k])
-            row[f"image_mean_{score}"] = _plain(image_mean[k])
+            row[score] = plain_score(over_set[score][k])
+            row[f"image_mean_{score}"] = plain_score(image_mean[k])
     return rows
 
 # %% ../../nbs/31_metrics.overlap.ipynb #cell-027
