@@ -45,6 +45,6 @@ setup(
     install_requires=cfg["requirements"].split(),
     extras_require={name: cfg[f"{name}_requirements"].split() for name in ("dev", "coco", "storage", "cluster", "mlflow", "tensorboard", "docs", "bench")},
     python_requires=f">={cfg['min_python']},<{cfg['max_python_exclusive']}",
-    entry_points={"console_scripts": cfg["console_scripts"].split(), "papermill.io": ["obs:// = unet_nb.storage:PapermillObs"]},
+    entry_points={"console_scripts": cfg["console_scripts"].split(), "papermill.io": ["obs:// = unet_nb.core.storage:PapermillObs"]},
     zip_safe=False,
 )

@@ -1,7 +1,8 @@
 """Kills a training with SIGKILL at random moments, resumes it in its folder, and compares it with one that was never interrupted.
 
-    python tests/kill_and_resume.py 25 [SEED]     # `tests/test_resume.py` does the same with fewer moments
+python tests/kill_and_resume.py 25 [SEED]     # `tests/test_resume.py` does the same with fewer moments
 """
+
 import binascii
 import json
 import os
@@ -16,13 +17,28 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_nb.checkpoint import list_checkpoints, load_checkpoint
-from unet_nb.config import Config
-from unet_nb.runs import Run, run_state
-from unet_nb.train import fit
+from unet_nb.config.jobs import Config
+from unet_nb.runs.checkpoint import list_checkpoints, load_checkpoint
+from unet_nb.runs.folder import Run, run_state
+from unet_nb.training.fit import fit
 
-PARAMS = {"base_channels": 4, "depth": 1, "demo_slices": 5, "demo_size": 64, "crop_size": [32, 32], "batch_size": 2, "epochs": 14, "repeat": 2, "augment": "em", "loss": "ce_dice",
-          "optimizer": "adamw", "lr": 0.01, "lr_schedule": "one_cycle", "class_weights": "balanced", "keep_checkpoint_max": 3}
+PARAMS = {
+    "base_channels": 4,
+    "depth": 1,
+    "demo_slices": 5,
+    "demo_size": 64,
+    "crop_size": [32, 32],
+    "batch_size": 2,
+    "epochs": 14,
+    "repeat": 2,
+    "augment": "em",
+    "loss": "ce_dice",
+    "optimizer": "adamw",
+    "lr": 0.01,
+    "lr_schedule": "one_cycle",
+    "class_weights": "balanced",
+    "keep_checkpoint_max": 3,
+}
 COMMAND = Path(sys.executable).parent / "unet_nb"
 
 
@@ -32,6 +48,7 @@ class Moment:
 
     `damage`: afterwards a bit of the newest checkpoint is flipped. `command`: training and resuming are those of the command line, and the command is killed, not the notebook's kernel.
     """
+
     lines: int
     delay: float
     writing: bool
@@ -42,68 +59,103 @@ class Moment:
 def moments(count: int, seed: int, lines: int) -> list[Moment]:
     "`count` moments of a training whose log has `lines` lines: every third while a checkpoint is written, every fifth with damage, every eighth through the command."
     rng = random.Random(seed)
-    return [Moment(rng.randrange(1, lines - 6), rng.uniform(0, 0.4), i % 3 == 0, i % 5 == 1, i % 8 == 7) for i in range(count)]
+    return [
+        Moment(rng.randrange(1, lines - 6), rng.uniform(0, 0.4), i % 3 == 0, i % 5 == 1, i % 8 == 7)
+        for i in range(count)
+    ]
 
 
 def start(folder: Path, moment: Moment) -> subprocess.Popen:
     "Start a training into `folder`, in a process of its own."
-    params = [str(text) for name, value in PARAMS.items() for text in ("-p", name, json.dumps(value) if isinstance(value, list) else value)]
-    command = [COMMAND, "run", "train", *params, "-p", "output_path", folder] if moment.command else [sys.executable, __file__, "--train", folder, *(["--slowly"] if moment.writing else [])]
+    params = [
+        str(text)
+        for name, value in PARAMS.items()
+        for text in ("-p", name, json.dumps(value) if isinstance(value, list) else value)
+    ]
+    command = (
+        [COMMAND, "run", "train", *params, "-p", "output_path", folder]
+        if moment.command
+        else [sys.executable, __file__, "--train", folder, *(["--slowly"] if moment.writing else [])]
+    )
     folder.mkdir()
-    with open(folder / "output.txt", "w") as output: return subprocess.Popen(list(map(str, command)), stdout=output, stderr=output)
+    with open(folder / "output.txt", "w") as output:
+        return subprocess.Popen(list(map(str, command)), stdout=output, stderr=output)
 
 
 def kill_at(moment: Moment, process: subprocess.Popen, folder: Path) -> bool:
     "Wait for the moment and kill; whether something half-written was left behind. Raises TimeoutError if it does not come within five minutes."
     deadline = time.monotonic() + 300
+
     def wait(condition):
         while not condition() and process.poll() is None:
-            if time.monotonic() > deadline: raise TimeoutError(f"{moment} did not come")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{moment} did not come")
             time.sleep(0.001)
 
     log = lambda: next(folder.glob("*/log.txt"), None)
     wait(lambda: log() and log().read_bytes().count(b"\n") >= moment.lines)
     half_written = lambda: list(folder.glob("*/checkpoints/.*"))
-    if moment.writing: wait(half_written)
+    if moment.writing:
+        wait(half_written)
     time.sleep(moment.delay)
     process.kill()
-    if process.wait() != -signal.SIGKILL: raise RuntimeError(f"{moment}: the training ended before: {(folder / 'output.txt').read_text()[-500:]}")
+    if process.wait() != -signal.SIGKILL:
+        raise RuntimeError(f"{moment}: the training ended before: {(folder / 'output.txt').read_text()[-500:]}")
     return bool(half_written())
 
 
 def flip_a_bit(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    path.unlink()                                                # MindSpore makes its files read-only
+    path.unlink()  # MindSpore makes its files read-only
     path.write_bytes(content)
 
 
 def content(run: Run) -> dict:
     "What must be the same in two runs: every array of the newest and of the best checkpoint, history and scores but for times, and which files there are."
-    def arrays(path): return {f"{path.name} {name}": p.asnumpy() for name, p in load_checkpoint(path).params.items()}
+
+    def arrays(path):
+        return {f"{path.name} {name}": p.asnumpy() for name, p in load_checkpoint(path).params.items()}
+
     metrics = {k: v for k, v in run.metrics.items() if k != "train_seconds"}
     files = sorted(p.name for p in run.checkpoints.iterdir())
-    return {"files": files, "history": run.history.drop(columns="seconds").to_dict("records"), "metrics": metrics, **arrays(list_checkpoints(run.checkpoints)[-1]), **arrays(run.checkpoints / "best.ckpt")}
+    return {
+        "files": files,
+        "history": run.history.drop(columns="seconds").to_dict("records"),
+        "metrics": metrics,
+        **arrays(list_checkpoints(run.checkpoints)[-1]),
+        **arrays(run.checkpoints / "best.ckpt"),
+    }
 
 
 def differences(a: dict, b: dict) -> list[str]:
     "Names of the parts of two `content`s that are not the same to the bit."
-    return [k for k in a.keys() | b.keys() if k not in a or k not in b or not (np.array_equal(a[k], b[k]) if isinstance(a[k], np.ndarray) else a[k] == b[k])]
+    return [
+        k
+        for k in a.keys() | b.keys()
+        if k not in a
+        or k not in b
+        or not (np.array_equal(a[k], b[k]) if isinstance(a[k], np.ndarray) else a[k] == b[k])
+    ]
 
 
 def kill_and_resume(moment: Moment, folder: Path, expected: dict) -> str:
     "One training that is killed and resumed; a line about it. Raises AssertionError when the result is not the expected one."
     left = kill_at(moment, start(folder, moment), folder)
     run = Run(next(folder.glob("*/status.json")).parent)
-    for _ in range(100):                                         # a kernel without its command ends within a second or two
-        if run_state(run) != "running": break
+    for _ in range(100):  # a kernel without its command ends within a second or two
+        if run_state(run) != "running":
+            break
         time.sleep(0.1)
     state, saved = run_state(run), list_checkpoints(run.checkpoints)
     assert state == "killed", f"{moment}: the run is {state}"
     damaged = saved[-1].name if moment.damage and saved else ""
-    if damaged: flip_a_bit(saved[-1])
-    if moment.command: subprocess.run([COMMAND, "resume", str(run.path)], check=True, stdout=subprocess.DEVNULL)
-    else: fit(run.cfg, run)
+    if damaged:
+        flip_a_bit(saved[-1])
+    if moment.command:
+        subprocess.run([COMMAND, "resume", str(run.path)], check=True, stdout=subprocess.DEVNULL)
+    else:
+        fit(run.cfg, run)
     log = (run.path / "log.txt").read_text()
     result = content(run)
     wrong = differences(expected, result)
@@ -119,7 +171,8 @@ def reference(folder: Path) -> Run:
     return fit(Config(**PARAMS, output_path=str(folder)))
 
 
-def log_lines(run: Run) -> int: return len((run.path / "log.txt").read_text().splitlines())
+def log_lines(run: Run) -> int:
+    return len((run.path / "log.txt").read_text().splitlines())
 
 
 def write_slowly() -> None:
@@ -133,16 +186,19 @@ def write_slowly() -> None:
             return binascii.crc32(data, value)
 
     replace = os.replace
+
     def slow_replace(source, target):
         time.sleep(0.03)
         replace(source, target)
         time.sleep(0.03)
+
     serialization.binascii, os.replace = Slow, slow_replace
 
 
 def main(args: list[str]) -> None:
     if args[0] == "--train":
-        if "--slowly" in args: write_slowly()
+        if "--slowly" in args:
+            write_slowly()
         fit(Config(**PARAMS, output_path=args[1]))
         return
     count, seed = int(args[0]), int(args[1]) if len(args) > 1 else 0
@@ -150,11 +206,14 @@ def main(args: list[str]) -> None:
         whole = reference(Path(d, "whole"))
         expected, good = content(whole), 0
         for i, moment in enumerate(moments(count, seed, log_lines(whole)), 1):
-            try: line, good = kill_and_resume(moment, Path(d, str(i)), expected), good + 1
-            except Exception as e: line = f"FAILED: {type(e).__name__}: {e}"
+            try:
+                line, good = kill_and_resume(moment, Path(d, str(i)), expected), good + 1
+            except Exception as e:
+                line = f"FAILED: {type(e).__name__}: {e}"
             print(f"== {i}/{count} {line}", flush=True)
     print(f"{good} of {count} killed trainings ended in the same bytes")
     sys.exit(good != count)
 
 
-if __name__ == "__main__": main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,4 +1,5 @@
 """README.md from nbs/index.ipynb: its Markdown as it is, pictures and pages found from the root of the clone."""
+
 import sys
 from pathlib import Path
 
@@ -9,7 +10,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def render() -> str:
     cells = nbformat.read(ROOT / "nbs/index.ipynb", as_version=4).cells
-    text = "\n\n".join(c.source if c.cell_type == "markdown" else f"```python\n{c.source}\n```" for c in cells if not c.source.startswith("#|"))
+    text = "\n\n".join(
+        c.source if c.cell_type == "markdown" else f"```python\n{c.source}\n```"
+        for c in cells
+        if not c.source.startswith("#|")
+    )
     return text.replace("](images/", "](nbs/images/").replace("](docs/", "](nbs/docs/") + "\n"
 
 

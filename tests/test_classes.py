@@ -1,9 +1,10 @@
 """Rare classes: cross-entropy alone collapses to the background and the run says so; the weighted recipe finds all three classes."""
+
 import cv2
 import numpy as np
 
-from unet_nb.config import Config
-from unet_nb.train import fit
+from unet_nb.config.jobs import Config
+from unet_nb.training.fit import fit
 
 
 def write_rare_classes(folder, count: int = 12, size: int = 128) -> None:
@@ -22,11 +23,29 @@ def write_rare_classes(folder, count: int = 12, size: int = 128) -> None:
 
 def test_the_alarm_and_the_cure(tmp_path):
     write_rare_classes(tmp_path / "data")
-    plain = Config(data_path=str(tmp_path / "data"), dataset="folder", num_classes=3, crop_size=[64, 64], base_channels=16, stem_factor=2, augment="none", lr=0.002,
-                   epochs=40, repeat=20, batch_size=4, output_path=str(tmp_path / "runs"))
+    plain = Config(
+        data_path=str(tmp_path / "data"),
+        dataset="folder",
+        num_classes=3,
+        crop_size=[64, 64],
+        base_channels=16,
+        stem_factor=2,
+        augment="none",
+        lr=0.002,
+        epochs=40,
+        repeat=20,
+        batch_size=4,
+        output_path=str(tmp_path / "runs"),
+    )
     collapsed = fit(plain)
     assert "the network has collapsed: it answers class 0" in (collapsed.path / "log.txt").read_text()
-    weighted = fit(plain.model_copy(update={"class_weights": "balanced", "loss": "ce_dice", "foreground_crops": 0.7, "lr": 0.005, "epochs": 80}))
+    weighted = fit(
+        plain.model_copy(
+            update={"class_weights": "balanced", "loss": "ce_dice", "foreground_crops": 0.7, "lr": 0.005, "epochs": 80}
+        )
+    )
     recalls = [row["recall"] for row in weighted.metrics["per_class"]]
     assert min(recalls) > 0.5, recalls
-    print([r["iou"] for r in collapsed.metrics["per_class"]], [r["iou"] for r in weighted.metrics["per_class"]], recalls)
+    print(
+        [r["iou"] for r in collapsed.metrics["per_class"]], [r["iou"] for r in weighted.metrics["per_class"]], recalls
+    )

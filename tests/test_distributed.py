@@ -1,4 +1,5 @@
 """Several ranks train what one trains, hold the same weights, and end together."""
+
 import json
 import os
 import signal
@@ -13,37 +14,59 @@ import pytest
 
 BIN = Path(sys.executable).parent
 # Without BatchNorm the mean of two ranks' gradients is the gradient of the global batch.
-TINY = {"model_name": "unet_simple", "use_bn": False, "base_channels": 4, "depth": 2, "demo_slices": 5, "demo_size": 64, "crop_size": [64, 64], "augment": "em", "repeat": 10}
+TINY = {
+    "model_name": "unet_simple",
+    "use_bn": False,
+    "base_channels": 4,
+    "depth": 2,
+    "demo_slices": 5,
+    "demo_size": 64,
+    "crop_size": [64, 64],
+    "augment": "em",
+    "repeat": 10,
+}
 TWO = TINY | {"distribute_batchsize": 1, "distribute_epochs": 80, "is_save_on_master": False}
 ONE = TINY | {"batch_size": 2, "epochs": 80}
 
 
 def start(*args, cwd: Path) -> subprocess.Popen:
-    return subprocess.Popen([str(a) for a in (BIN / "unet_nb", *args)], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [str(a) for a in (BIN / "unet_nb", *args)], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def as_p(params: dict) -> list[str]:
-    return [text for name, value in params.items() for text in ("-p", name, json.dumps(value) if isinstance(value, list) else str(value))]
+    return [
+        text
+        for name, value in params.items()
+        for text in ("-p", name, json.dumps(value) if isinstance(value, list) else str(value))
+    ]
 
 
 def weights(run: Path) -> dict[str, np.ndarray]:
-    from unet_nb.checkpoint import find_checkpoint, load_checkpoint
+    from unet_nb.runs.checkpoint import find_checkpoint, load_checkpoint
 
-    return {n: p.asnumpy() for n, p in load_checkpoint(find_checkpoint(run / "checkpoints", prefer_best=False)).params.items()}
+    return {
+        n: p.asnumpy()
+        for n, p in load_checkpoint(find_checkpoint(run / "checkpoints", prefer_best=False)).params.items()
+    }
 
 
 def assert_same(a: dict, b: dict) -> None:
     assert set(a) == set(b)
-    for name in a: np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
 
 
 def left_over(run: Path) -> list[psutil.Process]:
-    from unet_nb.distributed import MARK
+    from unet_nb.studies.distributed import MARK
 
     found = []
     for process in psutil.process_iter():
-        try: found += [process] if process.environ().get(MARK) == str(run) else []
-        except psutil.Error: pass
+        try:
+            found += [process] if process.environ().get(MARK) == str(run) else []
+        except psutil.Error:
+            pass
     return found
 
 
@@ -67,7 +90,9 @@ def two(tmp_path_factory) -> Path:
 
 def test_both_ranks_hold_the_same_network_and_leave_their_notebooks(two):
     assert_same(weights(two), weights(two / "ranks/1"))
-    assert (two / "history.csv").read_text().splitlines()[0] == (two / "ranks/1/history.csv").read_text().splitlines()[0]
+    assert (two / "history.csv").read_text().splitlines()[0] == (two / "ranks/1/history.csv").read_text().splitlines()[
+        0
+    ]
     for folder in (two, two / "ranks/1"):
         assert json.loads((folder / "status.json").read_text())["state"] == "done"
         assert "papermill" in (folder / "train.ipynb").read_text()
@@ -76,14 +101,16 @@ def test_both_ranks_hold_the_same_network_and_leave_their_notebooks(two):
 
 
 def test_two_ranks_learn_what_one_learns_from_the_same_global_batches(two, tmp_path):
-    from unet_nb.config import Config
-    from unet_nb.runs import Run
-    from unet_nb.train import fit
+    from unet_nb.config.jobs import Config
+    from unet_nb.runs.folder import Run
+    from unet_nb.training.fit import fit
 
     one, pair = fit(Config(**ONE, output_path=str(tmp_path))), Run(two)
     assert len(one.history) == len(pair.history) == 8
-    np.testing.assert_allclose(pair.history.loss[:3], one.history.loss[:3], atol=1e-5)       # the first 60 steps
-    np.testing.assert_allclose(pair.history.loss, one.history.loss, atol=1e-3)               # the last digits drift apart, as sums are added up in another order
+    np.testing.assert_allclose(pair.history.loss[:3], one.history.loss[:3], atol=1e-5)  # the first 60 steps
+    np.testing.assert_allclose(
+        pair.history.loss, one.history.loss, atol=1e-3
+    )  # the last digits drift apart, as sums are added up in another order
     np.testing.assert_allclose(pair.history.dice_coeff, one.history.dice_coeff, atol=1e-3)
     images = [[row["id"] for row in run.metrics["per_image"]] for run in (one, pair)]
     assert images[0] == images[1]
@@ -92,10 +119,12 @@ def test_two_ranks_learn_what_one_learns_from_the_same_global_batches(two, tmp_p
 @pytest.mark.parametrize("ranks, batch, steps", [(1, 4, 7), (2, 2, 7), (3, 1, 9), (4, 2, 3)])
 def test_every_image_of_a_global_batch_goes_to_one_rank(ranks, batch, steps):
     """Four images, seven times over; what does not fill a global batch is left out."""
-    from unet_nb.config import Config
+    from unet_nb.config.jobs import Config
     from unet_nb.data.pipeline import TrainBatches, epoch_order, load_split
 
-    cfg = Config(**TINY | {"repeat": 7, "augment": []}, run_distribute=True, distribute_batchsize=batch, distribute_epochs=7)
+    cfg = Config(
+        **TINY | {"repeat": 7, "augment": []}, run_distribute=True, distribute_batchsize=batch, distribute_epochs=7
+    )
     train, _ = load_split(cfg)
     seen = []
     for rank in range(ranks):
@@ -104,7 +133,9 @@ def test_every_image_of_a_global_batch_goes_to_one_rank(ranks, batch, steps):
         batches._example = lambda position: (np.array(position),)
         seen.append([batches[step][0].tolist() for step in range(steps)])
     for step in range(steps):
-        assert sorted(p for rank in seen for p in rank[step]) == list(range(step * ranks * batch, (step + 1) * ranks * batch))
+        assert sorted(p for rank in seen for p in rank[step]) == list(
+            range(step * ranks * batch, (step + 1) * ranks * batch)
+        )
     assert len(epoch_order(len(train), 7, cfg.seed, 0)) - steps * ranks * batch < ranks * batch
 
 
@@ -117,7 +148,11 @@ def test_a_killed_rank_ends_the_run_in_words_and_resume_gives_the_same_weights(t
     _, err = command.communicate(timeout=120)
     assert time.monotonic() - killed < 60
     assert command.returncode == 1 and "Traceback" not in err
-    assert "rank 1: the notebook's process died: it was killed" in err and "worker_1.log" in err and "unet_nb resume" in err
+    assert (
+        "rank 1: the notebook's process died: it was killed" in err
+        and "worker_1.log" in err
+        and "unet_nb resume" in err
+    )
     status = json.loads((run / "status.json").read_text())
     assert status["state"] == "failed" and "rank 1" in status["reason"]
     assert not left_over(run)
@@ -129,12 +164,18 @@ def test_a_killed_rank_ends_the_run_in_words_and_resume_gives_the_same_weights(t
     assert_same(weights(run), weights(two))
 
 
-@pytest.mark.parametrize("args, sentence", [
-    (["-p", "run_distribute", "True"], "--workers N"),
-    (["--workers", 2, "-p", "distribute_batchsize", "16", "-p", "repeat", "1", "-p", "demo_slices", "5"], "lower distribute_batchsize"),
-    (["--workers", 3, "--hosts", "10.0.0.1,127.0.0.1"], "spread evenly"),
-    (["--rank-table", "nowhere.json"], "--rank-table: nowhere.json cannot be read"),
-])
+@pytest.mark.parametrize(
+    "args, sentence",
+    [
+        (["-p", "run_distribute", "True"], "--workers N"),
+        (
+            ["--workers", 2, "-p", "distribute_batchsize", "16", "-p", "repeat", "1", "-p", "demo_slices", "5"],
+            "lower distribute_batchsize",
+        ),
+        (["--workers", 3, "--hosts", "10.0.0.1,127.0.0.1"], "spread evenly"),
+        (["--rank-table", "nowhere.json"], "--rank-table: nowhere.json cannot be read"),
+    ],
+)
 def test_a_mistake_gets_a_sentence(args, sentence, tmp_path):
     command = start("run", "train", *args, cwd=tmp_path)
     _, err = command.communicate(timeout=300)

@@ -1,4 +1,5 @@
 """The documentation: the site builds without a broken link, its commands and code are real, the tutorial runs."""
+
 import os
 import re
 import shlex
@@ -10,8 +11,9 @@ import nbformat
 import pytest
 from click.exceptions import Exit
 
-from unet_nb.cli import cli
-from unet_nb.config import ALIASES, Config
+from unet_nb.cli.command import cli
+from unet_nb.config.jobs import Config
+from unet_nb.config.values import ALIASES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / "nbs/docs").glob("*.md"))
@@ -20,7 +22,9 @@ PAGES = sorted((ROOT / "nbs/docs").glob("*.md"))
 def build(site: Path, *args) -> subprocess.CompletedProcess:
     pytest.importorskip("material", reason="the site needs pip install 'unet_nb[docs]'")
     env = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    return subprocess.run([sys.executable, "-m", "mkdocs", "build", "-d", site, *args], cwd=ROOT, capture_output=True, text=True, env=env)
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "-d", site, *args], cwd=ROOT, capture_output=True, text=True, env=env
+    )
 
 
 def test_the_site_builds(tmp_path):
@@ -31,14 +35,18 @@ def test_the_site_builds(tmp_path):
     assert all(f"<code>{name}</code>" in parameters for name in Config.model_fields)
     commands = (tmp_path / "docs/commands.html").read_text()
     assert all(f"Usage: unet_nb {name}" in commands for name in cli.commands)
-    for page in tmp_path.rglob("*.html"):                          # nothing is fetched from elsewhere
-        assert not re.findall(r'(?:<script[^>]*\ssrc|<img[^>]*\ssrc|<link[^>]*\shref)="https?:', page.read_text()), page.name
+    for page in tmp_path.rglob("*.html"):  # nothing is fetched from elsewhere
+        assert not re.findall(r'(?:<script[^>]*\ssrc|<img[^>]*\ssrc|<link[^>]*\shref)="https?:', page.read_text()), (
+            page.name
+        )
 
 
 def test_a_broken_link_ends_the_build(tmp_path):
     (tmp_path / "nbs").mkdir()
     (tmp_path / "nbs/index.md").write_text("# Home\n\n[here](#home), [gone](05_gone.ipynb)\n")
-    (tmp_path / "mkdocs.yml").write_text(f"site_name: x\nstrict: true\ndocs_dir: nbs\nhooks: ['{ROOT}/nbs/docs/hooks.py']\nnav: [index.md]\n")
+    (tmp_path / "mkdocs.yml").write_text(
+        f"site_name: x\nstrict: true\ndocs_dir: nbs\nhooks: ['{ROOT}/nbs/docs/hooks.py']\nnav: [index.md]\n"
+    )
     done = build(tmp_path / "site", "-f", tmp_path / "mkdocs.yml")
     assert done.returncode == 1 and "05_gone.md" in done.stderr
 
@@ -46,7 +54,10 @@ def test_a_broken_link_ends_the_build(tmp_path):
 def commands_of(text: str) -> list[str]:
     "Everything in a page that is a whole command of the kit: code spans, and lines of code blocks."
     found = re.findall(r"`(unet_nb [^`\n]+)`", text) + re.findall(r"^(unet_nb .+)$", text, flags=re.MULTILINE)
-    return [re.sub(r"<[^>]*>", "X", command.split("  #")[0]).replace("…", "").replace("--workers N", "--workers 2") for command in found]
+    return [
+        re.sub(r"<[^>]*>", "X", command.split("  #")[0]).replace("…", "").replace("--workers N", "--workers 2")
+        for command in found
+    ]
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda p: p.name)
@@ -55,18 +66,28 @@ def test_commands_are_real(page):
     assert commands
     for command in commands:
         name, *args = shlex.split(command)[1:]
-        if name.startswith("-"): continue
-        try: context = cli.commands[name].make_context(name, args)          # reads the options, does nothing
-        except Exit: continue
+        if name.startswith("-"):
+            continue
+        try:
+            context = cli.commands[name].make_context(name, args)  # reads the options, does nothing
+        except Exit:
+            continue
         for param, _ in context.params.get("params") or []:
-            if isinstance(param, str): assert param in Config.model_fields or param in ALIASES, f"{page.name}: {command}"
-        if name == "run": assert (ROOT / f"nbs/run/{context.params['notebook']}.ipynb").is_file(), f"{page.name}: {command}"
-        for file in context.params.get("files", []): assert "." in file or file == "C" or (ROOT / f"params/{file}.yaml").is_file(), f"{page.name}: {command}"
+            if isinstance(param, str):
+                assert param in Config.model_fields or param in ALIASES, f"{page.name}: {command}"
+        if name == "run":
+            assert (ROOT / f"nbs/run/{context.params['notebook']}.ipynb").is_file(), f"{page.name}: {command}"
+        for file in context.params.get("files", []):
+            assert "." in file or file == "C" or (ROOT / f"params/{file}.yaml").is_file(), f"{page.name}: {command}"
 
 
 def test_python_of_the_pytorch_page(tmp_path):
     "Its blocks, one after the other, on a small data set."
-    blocks = [b for b in re.findall(r"```python\n(.*?)```", (ROOT / "nbs/docs/pytorch.md").read_text(), flags=re.DOTALL) if "unet_nb" in b]
+    blocks = [
+        b
+        for b in re.findall(r"```python\n(.*?)```", (ROOT / "nbs/docs/pytorch.md").read_text(), flags=re.DOTALL)
+        if "unet_nb" in b
+    ]
     training, onnx, smp = blocks
     prepare = """
 import cv2, os
@@ -77,14 +98,18 @@ cv2.imwrite("image.png", s.image)
 open("cells.yaml", "w").write("dataset: folder\\ndata_path: cells\\ncrop_size: [32, 32]\\nbase_channels: 4\\ndepth: 1\\nrepeat: 20\\nbatch_size: 2\\n")
 """
     between = """
-from unet_nb.checkpoint import config_for_checkpoint
-from unet_nb.export import export
-from unet_nb.runs import start_run
+from unet_nb.runs.checkpoint import config_for_checkpoint
+from unet_nb.exporting.export import export
+from unet_nb.runs.folder import start_run
 assert probabilities.shape == (2, 64, 64)
 exported, checkpoint = config_for_checkpoint({"checkpoint_file_path": str(run.path), "file_format": "ONNX"})
 export(exported, checkpoint, start_run(exported, "export")).rename("unet.onnx")
 """
-    after = "assert mask.shape == (64, 64)\nprediction, target = mask, sample.mask\n" + smp + "\nassert 0 <= scores['mean_iou'] <= 1"
+    after = (
+        "assert mask.shape == (64, 64)\nprediction, target = mask, sample.mask\n"
+        + smp
+        + "\nassert 0 <= scores['mean_iou'] <= 1"
+    )
     (tmp_path / "page.py").write_text("\n".join([prepare, training, between, onnx, after]))
     done = subprocess.run([sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -94,4 +119,6 @@ def test_the_tutorial_runs():
     from nbclient import NotebookClient
 
     notebook = nbformat.read(ROOT / "nbs/docs/ten_minutes.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT / "nbs/docs")}}).execute()
+    NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT / "nbs/docs")}}
+    ).execute()

@@ -1,4 +1,5 @@
 """Folder data from end to end: prepare, doctor, train, evaluate with object scores."""
+
 import json
 import subprocess
 import sys
@@ -22,7 +23,8 @@ def original(tmp_path_factory) -> Path:
     for i in range(8):
         shape = (64, 64) if i % 2 else (64, 80)
         image = rng.normal(60, 8, (*shape, 3))
-        for part in ("images", "masks"): (folder / f"n{i}" / part).mkdir(parents=True)
+        for part in ("images", "masks"):
+            (folder / f"n{i}" / part).mkdir(parents=True)
         for k in range(3):
             mask = cv2.circle(np.zeros(shape, np.uint8), (12 + 20 * k, int(rng.integers(12, 52))), 7, 255, -1)
             image[mask > 0] += 90
@@ -32,7 +34,24 @@ def original(tmp_path_factory) -> Path:
 
 
 def test_from_the_original_to_object_scores(original, tmp_path):
-    done = command(BIN / "unet_nb", "run", "prepare", "-p", "dataset", "Cell_nuclei", "-p", "source_path", original, "-p", "data_path", "ready", "-p", "num_channels", 3, cwd=tmp_path)
+    done = command(
+        BIN / "unet_nb",
+        "run",
+        "prepare",
+        "-p",
+        "dataset",
+        "Cell_nuclei",
+        "-p",
+        "source_path",
+        original,
+        "-p",
+        "data_path",
+        "ready",
+        "-p",
+        "num_channels",
+        3,
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads((Path(done.stdout.splitlines()[-1]) / "metrics.json").read_text())["nuclei"]["written"] == 8
 
@@ -40,8 +59,47 @@ def test_from_the_original_to_object_scores(original, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert cv2.imread(str(tmp_path / "fixed/n1/mask.png"), cv2.IMREAD_UNCHANGED).max() == 1
 
-    done = command(BIN / "unet_nb", "run", "train", "-f", "nuclei_fast", "-p", "model_name", "unet_nested", "-p", "data_path", "ready", "-p", "crop_size", "[32, 32]", "-p", "depth", 2, "-p", "base_channels", 8,
-                   "-p", "foreground_crops", 0.5, "-p", "augment", "none", "-p", "lr", 0.01, "-p", "epochs", 60, "-p", "repeat", 60, "-p", "batch_size", 4, cwd=tmp_path)
+    done = command(
+        BIN / "unet_nb",
+        "run",
+        "train",
+        "-f",
+        "nuclei_fast",
+        "-p",
+        "model_name",
+        "unet_nested",
+        "-p",
+        "data_path",
+        "ready",
+        "-p",
+        "crop_size",
+        "[32, 32]",
+        "-p",
+        "depth",
+        2,
+        "-p",
+        "base_channels",
+        8,
+        "-p",
+        "foreground_crops",
+        0.5,
+        "-p",
+        "augment",
+        "none",
+        "-p",
+        "lr",
+        0.01,
+        "-p",
+        "epochs",
+        60,
+        "-p",
+        "repeat",
+        60,
+        "-p",
+        "batch_size",
+        4,
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     run = Path(done.stdout.splitlines()[-1])
     metrics = json.loads((run / "metrics.json").read_text())
@@ -61,5 +119,7 @@ def test_the_doctor_finds_what_is_wrong_and_exits_so(original, tmp_path):
         cv2.imwrite(str(tmp_path / "broken" / name), values)
     done = command(BIN / "unet_nb", "doctor", "broken", cwd=tmp_path)
     assert done.returncode == 1 and "missing-mask" in done.stdout and "Traceback" not in done.stderr
-    done = command(BIN / "unet_nb", "run", "train", "-p", "dataset", "folder", "-p", "data_path", "broken", cwd=tmp_path)
+    done = command(
+        BIN / "unet_nb", "run", "train", "-p", "dataset", "folder", "-p", "data_path", "broken", cwd=tmp_path
+    )
     assert done.returncode == 1 and "Traceback" not in done.stderr and "mask" in done.stderr

@@ -1,4 +1,5 @@
 """An editable install is found from anywhere, also by a script that lies beside the clone."""
+
 import os
 import shutil
 import subprocess
@@ -13,8 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_a_script_beside_a_clone_called_unet_nb_imports_the_kit(tmp_path):
     pytest.importorskip("setuptools", minversion="64")
-    clone = tmp_path / "unet_nb"                                  # for a script beside it a namespace package
-    for folder in ("unet_nb", "nbs/run", "nbs/explore", "params"): (clone / folder).mkdir(parents=True)
+    clone = tmp_path / "unet_nb"  # for a script beside it a namespace package
+    for folder in ("unet_nb", "nbs/run", "nbs/explore", "params"):
+        (clone / folder).mkdir(parents=True)
     for file in ("setup.py", "settings.ini", "pyproject.toml", "README.md", "unet_nb/__init__.py"):
         shutil.copy(ROOT / file, clone / file)
     build = "import sys; from setuptools.build_meta import build_editable; print(build_editable(sys.argv[1]))"

@@ -1,4 +1,5 @@
 """Predictions of several processes: one writes at a time, and one that was killed leaves nothing that passes for finished."""
+
 import signal
 import subprocess
 import sys
@@ -19,27 +20,38 @@ def predict(*args, cwd: Path) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     "Two untrained networks and a stack that takes long enough to be interrupted."
-    from unet_nb.checkpoint import save_checkpoint
-    from unet_nb.config import Config
-    from unet_nb.device import setup_device
+    from unet_nb.config.jobs import Config
     from unet_nb.models.registry import create_model
+    from unet_nb.runs.checkpoint import save_checkpoint
+    from unet_nb.runtime.device import setup_device
 
     folder, cfg = tmp_path_factory.mktemp("predict"), Config(base_channels=8, depth=1, crop_size=[64, 64])
     setup_device(cfg)
-    for name in "ab": save_checkpoint(folder / f"{name}.ckpt", create_model(cfg), state={"config": cfg.model_dump()})
-    tifffile.imwrite(folder / "stack.tif", np.random.default_rng(0).integers(0, 256, (4, 700, 700), dtype=np.uint8), photometric="minisblack")
+    for name in "ab":
+        save_checkpoint(folder / f"{name}.ckpt", create_model(cfg), state={"config": cfg.model_dump()})
+    tifffile.imwrite(
+        folder / "stack.tif",
+        np.random.default_rng(0).integers(0, 256, (4, 700, 700), dtype=np.uint8),
+        photometric="minisblack",
+    )
     return folder
 
 
 def begun(folder: Path, output: str) -> subprocess.Popen:
     "A prediction of the stack that stands still after its first bands."
-    child = subprocess.Popen([COMMAND, "predict", "a.ckpt", "stack.tif", "-o", output], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [COMMAND, "predict", "a.ckpt", "stack.tif", "-o", output],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     target = folder / output / "stack.tif" if "." not in output else folder / output
     deadline = time.monotonic() + 120
     while not target.with_name(f".{target.name}.state.json").is_file():
         assert child.poll() is None and time.monotonic() < deadline, child.communicate()
         time.sleep(0.01)
-    child.send_signal(signal.SIGSTOP)                             # it stays in the middle for as long as the test needs
+    child.send_signal(signal.SIGSTOP)  # it stays in the middle for as long as the test needs
     return child
 
 
@@ -51,7 +63,7 @@ def test_one_process_writes_and_a_killed_one_does_not_block(folder, output):
     child.wait()
     assert child.returncode == -signal.SIGKILL and second.returncode == 1
     assert f"process {child.pid} on" in second.stderr and "Traceback" not in second.stderr
-    if output == "single.tif":                                    # half-grown by another network: begun again
+    if output == "single.tif":  # half-grown by another network: begun again
         third = predict("b.ckpt", "stack.tif", "-o", output, cwd=folder)
         assert third.returncode == 0 and "goes on" not in third.stdout, third.stderr
         return

@@ -1,4 +1,5 @@
 """Prediction of files, cross-validation and comparison, through the command."""
+
 import json
 import os
 import subprocess
@@ -10,7 +11,17 @@ import pytest
 import tifffile
 
 BIN = Path(sys.executable).parent
-TINY = {"base_channels": 8, "depth": 1, "demo_slices": 6, "demo_size": 64, "crop_size": "[32, 32]", "batch_size": 2, "epochs": 2, "repeat": 2, "num_folds": 2}
+TINY = {
+    "base_channels": 8,
+    "depth": 1,
+    "demo_slices": 6,
+    "demo_size": 64,
+    "crop_size": "[32, 32]",
+    "batch_size": 2,
+    "epochs": 2,
+    "repeat": 2,
+    "num_folds": 2,
+}
 
 
 def command(*args, cwd) -> subprocess.CompletedProcess:
@@ -26,7 +37,9 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def folds(folder) -> Path:
-    done = command(BIN / "unet_nb", "run", "cross_validate", "-f", "tiny.yaml", "-p", "fold_scheme", "blocks", cwd=folder)
+    done = command(
+        BIN / "unet_nb", "run", "cross_validate", "-f", "tiny.yaml", "-p", "fold_scheme", "blocks", cwd=folder
+    )
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.splitlines()[-1])
 
@@ -40,7 +53,9 @@ def test_cross_validation_covers_every_image_once(folds):
 
 def test_finished_folds_are_not_repeated(folds, folder):
     before = {p: p.stat().st_mtime for p in folds.parent.glob("*fold*/metrics.json")}
-    done = command(BIN / "unet_nb", "run", "cross_validate", "-f", "tiny.yaml", "-p", "fold_scheme", "blocks", cwd=folder)
+    done = command(
+        BIN / "unet_nb", "run", "cross_validate", "-f", "tiny.yaml", "-p", "fold_scheme", "blocks", cwd=folder
+    )
     assert done.returncode == 0, done.stderr
     assert {p: p.stat().st_mtime for p in folds.parent.glob("*fold*/metrics.json")} == before
 
@@ -64,6 +79,10 @@ def test_files_are_predicted(folds, folder):
     written = Path(done.stdout.splitlines()[-1])
     written = written if written.is_absolute() else folder / written
     challenge = tifffile.imread(written)
-    assert challenge.shape == stack.shape and challenge.dtype == np.float32 and 0 <= challenge.min() <= challenge.max() <= 1
+    assert (
+        challenge.shape == stack.shape
+        and challenge.dtype == np.float32
+        and 0 <= challenge.min() <= challenge.max() <= 1
+    )
     done = command(BIN / "unet_nb", "predict", "nowhere", "stack.tif", "-o", "out2", cwd=folder)
     assert done.returncode == 1 and "Traceback" not in done.stderr and "nowhere" in done.stderr

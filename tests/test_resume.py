@@ -1,4 +1,5 @@
 """A training that is killed, interrupted, or loses its disk goes on to the same bytes; and what the user reads."""
+
 import errno
 import os
 import shutil
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 from kill_and_resume import COMMAND, Moment, content, differences, kill_and_resume, log_lines, moments, reference, start
 
-from unet_nb.checkpoint import checkpoint_name, list_checkpoints
-from unet_nb.runs import Run, run_state, write_json
-from unet_nb.train import fit
+from unet_nb.core.files import write_json
+from unet_nb.runs.checkpoint import checkpoint_name, list_checkpoints
+from unet_nb.runs.folder import Run, run_state
+from unet_nb.training.fit import fit
 
-KILLS = int(os.environ.get("KILLS", 3))                          # KILLS=25 python -m pytest tests/test_resume.py -k killed
+KILLS = int(os.environ.get("KILLS", 3))  # KILLS=25 python -m pytest tests/test_resume.py -k killed
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,8 @@ def whole(tmp_path_factory) -> Run:
 
 @pytest.mark.timeout(300 + 300 * KILLS)
 def test_killed_at_any_moment_it_ends_in_the_same_bytes(whole, tmp_path):
-    for i, moment in enumerate(moments(KILLS, 0, log_lines(whole))): print(kill_and_resume(moment, tmp_path / str(i), content(whole)))
+    for i, moment in enumerate(moments(KILLS, 0, log_lines(whole))):
+        print(kill_and_resume(moment, tmp_path / str(i), content(whole)))
 
 
 def test_killed_after_the_last_checkpoint(whole, tmp_path):
@@ -32,7 +35,7 @@ def test_killed_after_the_last_checkpoint(whole, tmp_path):
     path = tmp_path / "runs" / whole.path.name
     shutil.copytree(whole.path, path)
     oldest = list_checkpoints(path / "checkpoints")[0]
-    shutil.copy(oldest, oldest.with_name(checkpoint_name("unet_fast", 1, 4)))                        # not yet deleted
+    shutil.copy(oldest, oldest.with_name(checkpoint_name("unet_fast", 1, 4)))  # not yet deleted
     (path / "metrics.json").unlink()
     (path / "history.csv").write_text("".join((path / "history.csv").read_text().splitlines(True)[:-1]))
     write_json(path / "status.json", whole.status | {"state": "running"})
@@ -56,7 +59,8 @@ def test_the_command_interrupted_then_killed_then_resumed(whole, tmp_path):
     process = start(folder, Moment(0, 0, False, command=True))
     until(lambda: "epoch 2/" in log())
     run = Run(next(folder.glob("*/status.json")).parent)
-    with pytest.raises(FileExistsError, match="still running"): Run(run.path).lock(patience=0)      # never two in one folder
+    with pytest.raises(FileExistsError, match="still running"):
+        Run(run.path).lock(patience=0)  # never two in one folder
     process.send_signal(signal.SIGTERM)
     assert process.wait(200) == 130
     said = (folder / "output.txt").read_text().splitlines()[-1]
@@ -69,7 +73,9 @@ def test_the_command_interrupted_then_killed_then_resumed(whole, tmp_path):
     kernel = Path("/proc", str(run.status["pid"]))
     process.kill()
     process.wait()
-    until(lambda: not kernel.exists() or kernel.joinpath("stat").read_text().split()[2] == "Z", 60)   # no process stays behind
+    until(
+        lambda: not kernel.exists() or kernel.joinpath("stat").read_text().split()[2] == "Z", 60
+    )  # no process stays behind
     until(lambda: run_state(run) == "killed", 60)
 
     subprocess.run([COMMAND, "resume", run.path], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
@@ -88,10 +94,11 @@ def at_step(number: int, act):
 def test_a_folder_that_vanishes(whole, tmp_path):
     moved = tmp_path / "moved"
     cfg = whole.cfg.model_copy(update={"output_path": str(tmp_path / "runs")})
-    with pytest.raises(OSError, match=f"the run folder {tmp_path}/runs/.* is gone"): fit(cfg, on_step=at_step(6, lambda: (tmp_path / "runs").rename(moved)))
+    with pytest.raises(OSError, match=f"the run folder {tmp_path}/runs/.* is gone"):
+        fit(cfg, on_step=at_step(6, lambda: (tmp_path / "runs").rename(moved)))
     assert not (tmp_path / "runs").exists()
     run = Run(next(moved.iterdir()))
-    assert run_state(run) == "killed"                            # nothing could be written down
+    assert run_state(run) == "killed"  # nothing could be written down
     assert not differences(content(whole), content(fit(run.cfg, run)))
 
 
@@ -99,8 +106,13 @@ def test_a_folder_that_vanishes(whole, tmp_path):
 def small_disk(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True).returncode == 0
-    if not mounted: pytest.skip("needs the right to mount a small tmpfs")
+    mounted = (
+        shutil.which("mount")
+        and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True).returncode
+        == 0
+    )
+    if not mounted:
+        pytest.skip("needs the right to mount a small tmpfs")
     yield disk
     subprocess.run(["umount", "--lazy", disk], check=True)
 
@@ -108,14 +120,17 @@ def small_disk(tmp_path):
 def fill(path: Path) -> None:
     try:
         with open(path, "wb", buffering=0) as f:
-            while f.write(b"x" * 1024): pass
-    except OSError as e: assert e.errno == errno.ENOSPC
+            while f.write(b"x" * 1024):
+                pass
+    except OSError as e:
+        assert e.errno == errno.ENOSPC
 
 
 def test_a_full_disk(whole, small_disk):
     cfg = whole.cfg.model_copy(update={"output_path": str(small_disk)})
-    with pytest.raises(OSError, match="the disk is full: cannot write to .* make room, then `unet_nb resume"): fit(cfg, on_step=at_step(6, lambda: fill(small_disk / "other")))
+    with pytest.raises(OSError, match="the disk is full: cannot write to .* make room, then `unet_nb resume"):
+        fit(cfg, on_step=at_step(6, lambda: fill(small_disk / "other")))
     run = Run(next(small_disk.glob("*/status.json")).parent)
-    assert not list(run.path.rglob(".*"))                        # nothing half-written is left to take up room
+    assert not list(run.path.rglob(".*"))  # nothing half-written is left to take up room
     (small_disk / "other").unlink()
     assert not differences(content(whole), content(fit(run.cfg, run)))

@@ -1,4 +1,5 @@
 """The main job from end to end: four ways in, one result; and what a user reads who made a mistake."""
+
 import json
 import os
 import subprocess
@@ -10,19 +11,35 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-SMALL = {"base_channels": 8, "depth": 1, "demo_slices": 5, "demo_size": 64, "crop_size": [32, 32], "batch_size": 2, "epochs": 4, "repeat": 2, "augment": "em"}
+SMALL = {
+    "base_channels": 8,
+    "depth": 1,
+    "demo_slices": 5,
+    "demo_size": 64,
+    "crop_size": [32, 32],
+    "batch_size": 2,
+    "epochs": 4,
+    "repeat": 2,
+    "augment": "em",
+}
 
 
 def command(*args, cwd, **env) -> subprocess.CompletedProcess:
-    return subprocess.run([str(a) for a in args], cwd=cwd, capture_output=True, text=True, env={**os.environ, **env}, timeout=600)
+    return subprocess.run(
+        [str(a) for a in args], cwd=cwd, capture_output=True, text=True, env={**os.environ, **env}, timeout=600
+    )
 
 
 def as_p(params: dict) -> list[str]:
-    return [text for name, value in params.items() for text in ("-p", name, json.dumps(value) if isinstance(value, list) else str(value))]
+    return [
+        text
+        for name, value in params.items()
+        for text in ("-p", name, json.dumps(value) if isinstance(value, list) else str(value))
+    ]
 
 
 def weights(run: Path) -> dict[str, np.ndarray]:
-    from unet_nb.checkpoint import find_checkpoint, load_checkpoint
+    from unet_nb.runs.checkpoint import find_checkpoint, load_checkpoint
 
     return {n: p.asnumpy() for n, p in load_checkpoint(find_checkpoint(run, prefer_best=False)).params.items()}
 
@@ -46,7 +63,19 @@ def by_command(tmp_path_factory) -> Path:
 
 def test_the_run_folder_explains_itself(by_command):
     names = {p.name for p in by_command.iterdir()}
-    assert names == {"params.yaml", "env.json", "split.json", "history.csv", "metrics.json", "log.txt", "status.json", "report.html", "checkpoints", "figures", "train.ipynb"}
+    assert names == {
+        "params.yaml",
+        "env.json",
+        "split.json",
+        "history.csv",
+        "metrics.json",
+        "log.txt",
+        "status.json",
+        "report.html",
+        "checkpoints",
+        "figures",
+        "train.ipynb",
+    }
     assert json.loads((by_command / "status.json").read_text())["state"] == "done"
     metrics = json.loads((by_command / "metrics.json").read_text())
     assert {"dice_coeff", "iou", "per_class", "per_image"} <= set(metrics)
@@ -58,14 +87,26 @@ def test_the_run_folder_explains_itself(by_command):
 
 def test_raw_papermill_gives_the_same(by_command, tmp_path):
     (tmp_path / "small.yaml").write_text((by_command.parent.parent / "small.yaml").read_text())
-    done = command(BIN / "papermill", ROOT / "nbs/run/train.ipynb", "out.ipynb", "-f", "small.yaml", "-p", "epochs", 4, "-k", "python3", cwd=tmp_path)
+    done = command(
+        BIN / "papermill",
+        ROOT / "nbs/run/train.ipynb",
+        "out.ipynb",
+        "-f",
+        "small.yaml",
+        "-p",
+        "epochs",
+        4,
+        "-k",
+        "python3",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     same(by_command, only_run(tmp_path / "runs"))
 
 
 def test_a_script_gives_the_same(by_command, tmp_path):
-    from unet_nb.config import load_params
-    from unet_nb.train import fit
+    from unet_nb.config.recipes import load_params
+    from unet_nb.training.fit import fit
 
     run = fit(load_params(by_command.parent.parent / "small.yaml", epochs=4, output_path=str(tmp_path)))
     same(by_command, run.path)
@@ -79,25 +120,49 @@ def test_jupyter_gives_the_same(by_command, tmp_path):
     nb = nbformat.read(ROOT / "nbs/run/train.ipynb", as_version=4)
     cell = next(c for c in nb.cells if "parameters" in c.metadata.get("tags", []))
     cell.source += "\n" + "\n".join(f"{k} = {v!r}" for k, v in {**SMALL, "output_path": str(tmp_path)}.items())
-    NotebookClient(nb, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT / "nbs/run")}}).execute()
+    NotebookClient(
+        nb, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT / "nbs/run")}}
+    ).execute()
     same(by_command, only_run(tmp_path))
 
 
 def same(a: Path, b: Path) -> None:
-    for name, value in weights(a).items(): np.testing.assert_array_equal(value, weights(b)[name], err_msg=name)
-    assert json.loads((a / "metrics.json").read_text())["dice_coeff"] == json.loads((b / "metrics.json").read_text())["dice_coeff"]
+    for name, value in weights(a).items():
+        np.testing.assert_array_equal(value, weights(b)[name], err_msg=name)
+    assert (
+        json.loads((a / "metrics.json").read_text())["dice_coeff"]
+        == json.loads((b / "metrics.json").read_text())["dice_coeff"]
+    )
 
 
 def test_resume_gives_the_weights_of_an_uninterrupted_run(by_command, tmp_path):
     first = by_command / "checkpoints/ckpt_unet_fast_adam-1_4.ckpt"
-    done = command(BIN / "unet_nb", "run", "train", "-f", by_command / "params.yaml", "-p", "resume", True, "-p", "resume_ckpt", first, "-p", "output_path", tmp_path, cwd=tmp_path)
+    done = command(
+        BIN / "unet_nb",
+        "run",
+        "train",
+        "-f",
+        by_command / "params.yaml",
+        "-p",
+        "resume",
+        True,
+        "-p",
+        "resume_ckpt",
+        first,
+        "-p",
+        "output_path",
+        tmp_path,
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     same(by_command, Path(done.stdout.splitlines()[-1]))
 
 
 def test_evaluate_gives_the_scores_of_the_training(by_command, tmp_path):
     newest = by_command / "checkpoints/ckpt_unet_fast_adam-2_4.ckpt"
-    done = command(BIN / "unet_nb", "run", "evaluate", "-p", "checkpoint_file_path", newest, "-p", "show_eval", True, cwd=tmp_path)
+    done = command(
+        BIN / "unet_nb", "run", "evaluate", "-p", "checkpoint_file_path", newest, "-p", "show_eval", True, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     run = Path(done.stdout.splitlines()[-1])
     metrics = json.loads((run / "metrics.json").read_text())
@@ -111,18 +176,21 @@ def test_runs_are_listed(by_command):
     assert by_command.name in done.stdout and "done" in done.stdout
 
 
-@pytest.mark.parametrize("args, sentence", [
-    (["-p", "learning_rate", "1"], "did you mean 'lr'"),
-    (["-p", "lr", "-1"], "greater than 0"),
-    (["-p", "data_path", "nowhere"], "nowhere"),
-    (["-p", "model_name", "unet_large"], "unet_medical"),
-    (["-p", "crop_size", "[100, 100]"], "divisible by 16"),
-    (["-p", "device_target", "Ascend"], "Ascend cannot be used here"),
-    (["-p", "resume", "True", "-p", "resume_ckpt", "none.ckpt"], "checkpoint not found"),
-    (["-p", "output_path", "/proc/runs"], "output_path"),
-    (["-f", "nowhere.yaml"], "recipe not found"),
-    (["-p", "batch_size", "500"], "lower batch_size"),
-])
+@pytest.mark.parametrize(
+    "args, sentence",
+    [
+        (["-p", "learning_rate", "1"], "did you mean 'lr'"),
+        (["-p", "lr", "-1"], "greater than 0"),
+        (["-p", "data_path", "nowhere"], "nowhere"),
+        (["-p", "model_name", "unet_large"], "unet_medical"),
+        (["-p", "crop_size", "[100, 100]"], "divisible by 16"),
+        (["-p", "device_target", "Ascend"], "Ascend cannot be used here"),
+        (["-p", "resume", "True", "-p", "resume_ckpt", "none.ckpt"], "checkpoint not found"),
+        (["-p", "output_path", "/proc/runs"], "output_path"),
+        (["-f", "nowhere.yaml"], "recipe not found"),
+        (["-p", "batch_size", "500"], "lower batch_size"),
+    ],
+)
 def test_a_mistake_gets_a_sentence(args, sentence, tmp_path):
     done = command(BIN / "unet_nb", "run", "train", *args, cwd=tmp_path)
     assert done.returncode == 1
@@ -132,5 +200,15 @@ def test_a_mistake_gets_a_sentence(args, sentence, tmp_path):
 
 
 def test_a_misspelt_parameter_is_an_error_for_raw_papermill_too(tmp_path):
-    done = command(BIN / "papermill", ROOT / "nbs/run/train.ipynb", "out.ipynb", "-p", "lerning_rate", 1, "-k", "python3", cwd=tmp_path)
+    done = command(
+        BIN / "papermill",
+        ROOT / "nbs/run/train.ipynb",
+        "out.ipynb",
+        "-p",
+        "lerning_rate",
+        1,
+        "-k",
+        "python3",
+        cwd=tmp_path,
+    )
     assert done.returncode != 0 and "did you mean 'lr'" in done.stderr

@@ -1,4 +1,5 @@
 """Plan, batches in parts, memory over many epochs, and the benchmark notebook."""
+
 import importlib.util
 import json
 import subprocess
@@ -7,24 +8,35 @@ from pathlib import Path
 
 import pytest
 
-from unet_nb.config import Config
-from unet_nb.plan import plan, plan_text
+from unet_nb.config.jobs import Config
+from unet_nb.studies.plan import plan, plan_text
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = dict(base_channels=8, demo_slices=5, demo_size=64, crop_size=[64, 64], batch_size=2)
 
 
 def command(*args: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-c", "import sys; from unet_nb.cli import main; main(sys.argv[1:])", *args], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-c", "import sys; from unet_nb.cli.command import main; main(sys.argv[1:])", *args],
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_plan_as_json_and_a_mistake_in_words():
     options = [text for name, value in SMALL.items() for text in ("-p", name, str(value))]
     done = command("plan", *options, "--json")
     found = json.loads(done.stdout)
-    assert done.returncode == 0 and found["parameters"] == 30816 and found["fits"] and 0 < found["step_seconds"] < found["first_step_seconds"]
+    assert (
+        done.returncode == 0
+        and found["parameters"] == 30816
+        and found["fits"]
+        and 0 < found["step_seconds"] < found["first_step_seconds"]
+    )
     wrong = command("plan", *options, "-p", "accumulation_steps", "3")
-    assert wrong.returncode == 1 and wrong.stderr.startswith("unet_nb: accumulation_steps: batch_size 2 cannot be cut into 3 equal parts")
+    assert wrong.returncode == 1 and wrong.stderr.startswith(
+        "unet_nb: accumulation_steps: batch_size 2 cannot be cut into 3 equal parts"
+    )
 
 
 def test_plan_for_little_memory_tries_one_image_and_two():
@@ -36,8 +48,8 @@ def test_plan_for_little_memory_tries_one_image_and_two():
 MANY_EPOCHS = """
 import sys
 from pathlib import Path
-from unet_nb.config import Config
-from unet_nb.train import fit
+from unet_nb.config.jobs import Config
+from unet_nb.training.fit import fit
 
 def resident(): return int(next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmRSS")).split()[1]) / 1024
 
@@ -67,8 +79,13 @@ def test_benchmark_notebook_without_pytorch(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     run = Path(done.stdout.splitlines()[-1])
     speed = json.loads((run / "metrics.json").read_text())["speed"]
-    assert {(row["task"], row["contender"]) for row in speed} >= {("train", "MindSpore"), ("infer", "MindSpore"), ("infer", "ONNX Runtime")}
+    assert {(row["task"], row["contender"]) for row in speed} >= {
+        ("train", "MindSpore"),
+        ("infer", "MindSpore"),
+        ("infer", "ONNX Runtime"),
+    }
     assert (run / "benchmark.md").read_text().startswith("| | MindSpore") and (run / "figures" / "speed.png").exists()
     said = (run / "benchmark.ipynb").read_text()
     assert "skipped: it needs data_path" in said
-    if not importlib.util.find_spec("torch"): assert "PyTorch is not installed here" in said
+    if not importlib.util.find_spec("torch"):
+        assert "PyTorch is not installed here" in said
