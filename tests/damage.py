@@ -52,7 +52,7 @@ def originals(folder: Path) -> None:
     from mindspore.train.mind_ir_pb2 import ModelProto
     from PIL import Image
 
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import TrainConfig
     from unet_nb.core.files import write_json
     from unet_nb.data.demo import demo_set, write_demo
     from unet_nb.exporting.export import description, file_facts, write_model
@@ -61,7 +61,7 @@ def originals(folder: Path) -> None:
     from unet_nb.runs.folder import start_run
 
     rng = np.random.default_rng(0)
-    cfg = Config(
+    cfg = TrainConfig(
         base_channels=4,
         depth=1,
         demo_slices=5,

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from unet_nb.config.jobs import Config
+from unet_nb.config.jobs import TrainConfig
 from unet_nb.training.fit import fit
 
 
@@ -23,7 +23,7 @@ def write_rare_classes(folder, count: int = 12, size: int = 128) -> None:
 
 def test_the_alarm_and_the_cure(tmp_path):
     write_rare_classes(tmp_path / "data")
-    plain = Config(
+    plain = TrainConfig(
         data_path=str(tmp_path / "data"),
         dataset="folder",
         num_classes=3,

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from unet_nb.config.groups import ConfigError
-from unet_nb.config.jobs import Config
+from unet_nb.config.jobs import TrainConfig
 from unet_nb.config.recipes import load_params
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +56,7 @@ def test_the_recipe_means_the_same(name):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "params").glob("*.yaml")), ids=lambda p: p.stem)
 def test_recipes_hold_only_what_differs(path):
-    values, defaults = yaml.safe_load(path.read_text()), Config().model_dump()
+    values, defaults = yaml.safe_load(path.read_text()), TrainConfig().model_dump()
     # Network, data and batch are what a reader looks for; the zoo's recipes state what the zoo's files state.
     always = {"model_name", "data_path", "batch_size", "repeat"} | ZOO.get(path.stem, {}).keys()
     assert not [k for k, v in values.items() if v == defaults[k] and k not in always]

@@ -36,10 +36,10 @@ def metrics(run: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import TrainConfig
     from unet_nb.training.fit import fit
 
-    return fit(Config(**SMALL, output_path=str(tmp_path_factory.mktemp("export") / "runs"))).path
+    return fit(TrainConfig(**SMALL, output_path=str(tmp_path_factory.mktemp("export") / "runs"))).path
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def test_a_notebook_as_a_page(tmp_path):
 
 def test_every_parameter_has_one_row():
     page = hooks.parameters_page()
-    assert [page.count(f"| `{name}` |") for name in hooks.Config.model_fields] == [1] * len(hooks.Config.model_fields)
+    assert [page.count(f"| `{name}` |") for name in hooks.TrainConfig.model_fields] == [1] * len(hooks.TrainConfig.model_fields)
 
 
 def test_the_help_of_a_command():

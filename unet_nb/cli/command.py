@@ -316,10 +316,10 @@ def lab(options: tuple[str, ...], folder: str) -> None:
 )
 def runs(output_path: str | None) -> None:
     "List runs with their state and scores."
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import TrainConfig
     from unet_nb.runs.folder import list_runs
 
-    table = list_runs(output_path or Config().output_path)
+    table = list_runs(output_path or TrainConfig().output_path)
     click.echo(
         table.to_string(index=False, na_rep="", float_format="{:.4f}".format)
         if len(table)

@@ -1,8 +1,13 @@
 """Parameters and recipes; the names that scripts import from here, loaded when first used."""
+
 import importlib
 from typing import Any
 
-_FACE = {"Config": ("jobs", "TrainConfig"), "ConfigError": ("groups", "ConfigError"), "load_params": ("recipes", "load_params")}
+_FACE = {
+    "Config": ("jobs", "TrainConfig"),
+    "ConfigError": ("groups", "ConfigError"),
+    "load_params": ("recipes", "load_params"),
+}
 
 
 def __getattr__(name: str) -> Any:

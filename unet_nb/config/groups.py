@@ -98,12 +98,14 @@ class DataParams(ClassParams):
     "Where images and masks are, and how they are read."
 
     heading = "The data"
-    data_path: str = param("", "folder of the data set (ISBI: train-volume.tif, train-labels.tif); empty: generated stack")
+    data_path: str = param(
+        "", "folder of the data set (ISBI: train-volume.tif, train-labels.tif); empty: generated stack"
+    )
     dataset: Literal["ISBI", "Cell_nuclei", "COCO", "folder"] = param(
         "ISBI", "ISBI (stacks), or a folder with <id>/image.* + mask.* or images/ + masks/"
     )
     two_class: Literal["auto", "ids", "half", "nonzero"] = param(
-        "auto", "folder data, masks of 2 classes: auto (0/1 or black/white), ids, half (> half of white), nonzero"
+        "auto", "folder data, 2 classes: masks as auto (0/1 or black/white), ids, half (of white), nonzero"
     )
 
 
@@ -166,9 +168,7 @@ class ModelParams(ClassParams):
     depth: int | None = param(None, "down-samplings by 2; None: the network's own, 2 (unet_fast) or 4", ge=1, le=8)
     stem_factor: int = param(4, "unet_fast: side of the pixel block that the stem folds into channels", ge=1, le=16)
     use_bn: bool = param(True, "unet_simple, unet_nested: BatchNorm in the encoder blocks")
-    use_deconv: bool = param(
-        True, "unet_simple, unet_nested: up by transposed convolution; False: bilinear, 1x1"
-    )
+    use_deconv: bool = param(True, "unet_simple, unet_nested: up by transposed convolution; False: bilinear, 1x1")
     use_ds: bool = param(True, "unet_nested: deep supervision, one loss for each of its heads")
     level: int | None = param(None, "unet_nested: pruned network L1, L2, … up to its head; None: the whole", ge=1, le=8)
 
@@ -244,7 +244,9 @@ class OptimizerParams(Params):
 
     heading = "The training"
     lr: float = param(0.002, "learning rate; the peak of the one-cycle schedule", gt=0)
-    lr_schedule: Literal["constant", "one_cycle"] = param("constant", "learning rate over the steps: constant, one_cycle")
+    lr_schedule: Literal["constant", "one_cycle"] = param(
+        "constant", "learning rate over the steps: constant, one_cycle"
+    )
     warmup: float = param(0.25, "one_cycle: share of the steps in which the rate rises", ge=0, lt=1)
     optimizer: Literal["adam", "adamw"] = param(
         "adam", "adam (decay added to the gradient, as the zoo), adamw (decoupled)"
@@ -280,7 +282,9 @@ class KeepParams(Params):
         path = Path(self.checkpoint_path)
         if not path.is_absolute() and ".." not in path.parts:
             return None
-        return f"checkpoint_path: '{self.checkpoint_path}' must be a folder inside the run folder, such as 'checkpoints'"
+        return (
+            f"checkpoint_path: '{self.checkpoint_path}' must be a folder inside the run folder, such as 'checkpoints'"
+        )
 
 # %% ../../nbs/config/00_groups.ipynb #cell-036
 class ResumeParams(Params):
@@ -290,9 +294,7 @@ class ResumeParams(Params):
     resume: bool = param(False, "start from resume_ckpt; with its optimiser state and epoch where it has them")
     resume_ckpt: str = param("./", "checkpoint to start from, or a folder whose newest is taken")
     transfer_training: bool = param(False, "with resume: take only the weights, without those of filter_weight")
-    filter_weight: list[str] = param(
-        ["outc", "final"], "transfer_training: names with one of these start anew"
-    )
+    filter_weight: list[str] = param(["outc", "final"], "transfer_training: names with one of these start anew")
 
     def _check_transfer(self) -> str | None:
         if self.resume or not self.transfer_training:
@@ -334,7 +336,9 @@ class MetricParams(Params):
     "Which score decides."
 
     heading = "The scores"
-    eval_metrics: Literal["dice_coeff", "iou"] = param("dice_coeff", "score that decides which is the best: dice_coeff, iou")
+    eval_metrics: Literal["dice_coeff", "iou"] = param(
+        "dice_coeff", "score that decides which is the best: dice_coeff, iou"
+    )
 
 # %% ../../nbs/config/00_groups.ipynb #cell-038
 class ScoreParams(Params):
@@ -377,7 +381,9 @@ class CheckpointParams(Params):
     "Which checkpoint is taken."
 
     heading = "The model"
-    checkpoint_file_path: str = param("", "checkpoint, or a run folder: its best (else newest); empty: the newest run's")
+    checkpoint_file_path: str = param(
+        "", "checkpoint, or a run folder: its best (else newest); empty: the newest run's"
+    )
 
 
 class ExportParams(Params):
@@ -410,14 +416,18 @@ class CompareParams(Params):
     "Which runs are compared."
 
     heading = "The comparison"
-    compare: list[str] = param([], "folders, names or patterns below output_path, the base first; empty: the newest runs")
+    compare: list[str] = param(
+        [], "folders, names or patterns below output_path, the base first; empty: the newest runs"
+    )
 
 
 class JobsParams(Params):
     "How many trainings go on at the same time."
 
     heading = "The study"
-    jobs: int = param(1, "cross_validate, sweep: trainings at the same time; they share the cores, or a card each", ge=1)
+    jobs: int = param(
+        1, "cross_validate, sweep: trainings at the same time; they share the cores, or a card each", ge=1
+    )
 
 
 class MembersParams(Params):

@@ -13,44 +13,21 @@ import yaml
 from pydantic import PrivateAttr, ValidationError, model_validator
 
 from unet_nb.config.groups import (
-    GROUPS,
-    AugmentParams,
-    BenchmarkParams,
-    CheckpointParams,
     ColorParams,
-    CompareParams,
     ConfigError,
     DataParams,
     DemoParams,
     DeviceParams,
-    EpochParams,
-    EvalParams,
-    ExportParams,
-    FetchCheckpointParams,
-    FetchParams,
     FigureParams,
     FoldParams,
     InputParams,
-    JobsParams,
-    KeepParams,
-    LossParams,
-    MembersParams,
-    MetricParams,
-    ModelFileParams,
     ModelParams,
-    OptimizerParams,
     Params,
-    PrepareParams,
-    RanksParams,
-    RecordParams,
-    ResumeParams,
     RunParams,
     ScoreParams,
-    TwoStepParams,
     UploadParams,
     all_params,
     default_of,
-    own_params,
 )
 from .geometry import size_error, valid_output_size
 from .values import RETIRED, parse_value, real_names, unknown_parameter
@@ -58,9 +35,10 @@ from ..core.paths import is_url, url_error
 from ..core.text import shortened
 
 # %% auto #0
-__all__ = ['PATHS', 'JOBS', 'CheckedParams', 'JobConfig', 'NetworkConfig', 'SampleConfig', 'PredictConfig', 'ScoringConfig',
-           'RunConfig', 'TrainConfig', 'EvaluateConfig', 'ExportConfig', 'InferConfig', 'InferMindirConfig',
-           'PrepareConfig', 'CrossValidateConfig', 'CompareConfig', 'BenchmarkConfig', 'job_config', 'listed_groups']
+__all__ = ['HANDED_ON', 'PATHS', 'JOBS', 'CheckedParams', 'JobConfig', 'NetworkConfig', 'SampleConfig', 'PredictConfig',
+           'ScoringConfig', 'RunConfig', 'TrainConfig', 'EvaluateConfig', 'ExportConfig', 'InferConfig',
+           'InferMindirConfig', 'PrepareConfig', 'CrossValidateConfig', 'CompareConfig', 'BenchmarkConfig',
+           'job_config', 'listed_groups']
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-005
 class CheckedParams(Params):
@@ -97,6 +75,20 @@ class CheckedParams(Params):
             raise ValueError("\n".join(problems))
         return self
 
+    def _check_text(self) -> str | None:
+        return next(filter(None, (_text_error(*item) for item in self.model_dump().items())), None)
+
+# %% ../../nbs/config/03_jobs.ipynb #cell-040
+def _text_error(name: str, value: Any) -> str | None:
+    if not isinstance(value, str):
+        return None
+    if "\0" in value:
+        return f"{name}: {value!r} holds a zero byte, which no name of a file may"
+    longest = max((len(part.encode(errors="replace")) for part in value.split("/")), default=0)
+    if longest > 255 and name not in ("augment", "group_key"):
+        return f"{name}: a name in it is {longest} bytes long; files have at most 255"
+    return None
+
 # %% ../../nbs/config/03_jobs.ipynb #cell-019
 def _explain(error: ValidationError, model: type[Params]) -> str:
     "All mistakes of a pydantic error, a line each: parameter, value, what is wrong, what it means."
@@ -130,7 +122,9 @@ class JobConfig(CheckedParams):
 
     def __init__(self, **values: Any):
         super().__init__(**values)
-        others = {k: (v, f) for k, v in real_names(values).items() if (f := all_params().get(k)) and not hasattr(self, k)}
+        others = {
+            k: (v, f) for k, v in real_names(values).items() if (f := all_params().get(k)) and not hasattr(self, k)
+        }
         self._ignored = {k: v for k, (v, f) in others.items() if parse_value(v, f.annotation) != default_of(f)}
 
     @property
@@ -244,6 +238,10 @@ class PredictConfig(ColorParams, ScoreParams, DeviceParams, SampleConfig):
 class ScoringConfig(FigureParams, PredictConfig):
     "Held-out images are predicted, scored and drawn."
 
+# %% ../../nbs/config/03_jobs.ipynb #cell-039
+# What a checkpoint and an exported file hand on to the jobs that use them.
+HANDED_ON = ScoringConfig.model_fields.keys() - {"device_target"}
+
 # %% ../../nbs/config/03_jobs.ipynb #cell-012
 class RunConfig(RunParams, UploadParams, JobConfig):
     "A job that has a run folder."
@@ -272,6 +270,33 @@ class RunConfig(RunParams, UploadParams, JobConfig):
 
 
 PATHS = ("data_path", "output_path", "load_path", "checkpoint_file_path", "resume_ckpt", "model_file")
+
+# %% ../../nbs/config/03_jobs.ipynb #cell-041
+from unet_nb.config.groups import (
+    GROUPS,
+    AugmentParams,
+    BenchmarkParams,
+    CheckpointParams,
+    CompareParams,
+    EpochParams,
+    EvalParams,
+    ExportParams,
+    FetchCheckpointParams,
+    FetchParams,
+    JobsParams,
+    KeepParams,
+    LossParams,
+    MembersParams,
+    MetricParams,
+    ModelFileParams,
+    OptimizerParams,
+    PrepareParams,
+    RanksParams,
+    RecordParams,
+    ResumeParams,
+    TwoStepParams,
+    own_params,
+)
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-014
 class TrainConfig(
@@ -372,7 +397,11 @@ class CompareConfig(CompareParams, MetricParams, RunConfig):
 class BenchmarkConfig(BenchmarkParams, TrainConfig):
     "Speeds, and the time that a training needs to a score; the training comes from a recipe."
 
-    unlisted = tuple(group for group in GROUPS if issubclass(TrainConfig, group) and group not in (DataParams, RunParams, DeviceParams))
+    unlisted = tuple(
+        group
+        for group in GROUPS
+        if issubclass(TrainConfig, group) and group not in (DataParams, RunParams, DeviceParams)
+    )
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-036
 JOBS: dict[str, type[RunConfig]] = {

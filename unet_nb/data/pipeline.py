@@ -16,7 +16,7 @@ import numpy as np
 
 from ..config.geometry import valid_output_size
 from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import NetworkConfig, SampleConfig, TrainConfig
 from ..core.errors import short_errors
 from ..core.paths import resolve_path
 from .augment import build_augment, random_crop
@@ -28,13 +28,13 @@ from .samples import ImageSet, Sample, check_pair, preprocess_zoo, scale_image, 
 from .weights import border_weights, foreground_crop
 
 # %% ../../nbs/data/08_pipeline.ipynb #cell-006
-def load_stack_images(cfg: Config) -> ImageSet:
+def load_stack_images(cfg: SampleConfig) -> ImageSet:
     "All labelled slices of the stack that `cfg` names: the ISBI files in `data_path`, or the generated ones."
     return load_isbi(resolve_path(cfg.data_path)) if cfg.data_path else demo_set(cfg.demo_slices, cfg.demo_size, seed=0)
 
 # %% ../../nbs/data/08_pipeline.ipynb #cell-007
 @short_errors()
-def load_split(cfg: Config) -> tuple[ImageSet, ImageSet]:
+def load_split(cfg: SampleConfig) -> tuple[ImageSet, ImageSet]:
     """Training and validation images. Raises ConfigError, FileNotFoundError or ValueError in words.
 
     Stacks: fold `cross_valid_ind` of `num_folds`, cut by `fold_scheme`, every slice checked. Folders: `split` and `group_key`, see
@@ -69,7 +69,7 @@ def load_split(cfg: Config) -> tuple[ImageSet, ImageSet]:
     return images.subset(train, f"{images.name} (training)"), images.subset(val, f"{images.name} (validation)")
 
 # %% ../../nbs/data/08_pipeline.ipynb #cell-012
-def output_margin(cfg: Config) -> int:
+def output_margin(cfg: NetworkConfig) -> int:
     "Pixels that the network of `cfg` loses at each border of a crop: 0 for padded convolutions, 92 for the 2015 network."
     if cfg.model_name != "unet_medical" or not cfg.crop_size:
         return 0
@@ -87,7 +87,7 @@ def with_border(sample: Sample, margin: int) -> tuple[np.ndarray, np.ndarray]:
 
 # %% ../../nbs/data/08_pipeline.ipynb #cell-015
 def train_example(
-    cfg: Config, image: np.ndarray, mask: np.ndarray, augment, rng: np.random.Generator
+    cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, augment, rng: np.random.Generator
 ) -> tuple[np.ndarray, ...]:
     """One augmented example: image float32 (C, H, W) in [-1, 1], mask int32 (H', W') of the size of the network's output and, with
     `border_weight`, the weights of the pixels float32 (H', W').
@@ -110,7 +110,7 @@ def train_example(
 
 # %% ../../nbs/data/08_pipeline.ipynb #cell-016
 def preprocess_for_network(
-    cfg: Config, image: np.ndarray, mask: np.ndarray | None = None
+    cfg: SampleConfig, image: np.ndarray, mask: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     "A whole image (and its mask) as the zoo feeds it: resized to image_size, for the 2015 network to crop and zero-padded; see `preprocess_zoo`."
     order = "hw" if cfg.dataset == "ISBI" else "wh"
@@ -131,15 +131,11 @@ class TrainBatches:
     `len` is the number of steps; `epoch` may be set between passes. `rank` of `ranks` gets its share of every global batch.
     """
 
-    def __init__(self, cfg: Config, images: ImageSet, rank: int = 0, ranks: int = 1):
+    def __init__(self, cfg: TrainConfig, images: ImageSet, rank: int = 0, ranks: int = 1):
         self.cfg, self.images, self.rank, self.ranks = cfg, images, rank, ranks
         self.batch = cfg.device_batch
         self.augment, self.epoch = (
-            build_augment(
-                cfg
-                if cfg.augment != "zoo" or cfg.dataset == "ISBI"
-                else cfg.model_copy(update={"augment": "zoo_folder"})
-            ),
+            build_augment(cfg if cfg.augment != "zoo" or cfg.dataset == "ISBI" else cfg.replace(augment="zoo_folder")),
             0,
         )
         if not len(self):

@@ -26,7 +26,7 @@ import tifffile
 
 from ..config.geometry import valid_output_size
 from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import NetworkConfig, PredictConfig
 from ..core.files import read_json, write_json
 from ..data.pipeline import preprocess_for_network
 from unet_nb.data.samples import (
@@ -45,12 +45,12 @@ from ..runs.folder import _flock
 Forward = Callable[[np.ndarray], np.ndarray]  # (N, C, H, W) float32 -> probabilities (N, K, H', W') float32
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-009
-def grid_step(cfg: Config) -> int:
+def grid_step(cfg: NetworkConfig) -> int:
     "Pixels after which the pooling grid of the network of `cfg` repeats: 2^depth, times the stem's factor for unet_fast."
     return cfg.size_divisor
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-010
-def border_for(cfg: Config, size: tuple[int, int]) -> list[tuple[int, int]]:
+def border_for(cfg: NetworkConfig, size: tuple[int, int]) -> list[tuple[int, int]]:
     "Mirrored pixels (before, after) that height and width need so that the network of `cfg` answers for every pixel of an image of `size`."
     if cfg.model_name != "unet_medical":
         return [(0, -n % grid_step(cfg)) for n in size]
@@ -62,7 +62,7 @@ def border_for(cfg: Config, size: tuple[int, int]) -> list[tuple[int, int]]:
     return border
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-013
-def reach(cfg: Config) -> int:
+def reach(cfg: NetworkConfig) -> int:
     "Pixels beyond which an image cannot change an answer of the network of `cfg`, a multiple of `grid_step`."
     step = grid_step(cfg)
     convolutions = (step // 2**cfg.network_depth) * (6 * 2**cfg.network_depth - 4)
@@ -78,7 +78,9 @@ class Tiling:
     batch: int = 1
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-015
-def tiling_for(cfg: Config, tile: int | None = None, overlap: int | None = None, batch: int | None = None) -> Tiling:
+def tiling_for(
+    cfg: PredictConfig, tile: int | None = None, overlap: int | None = None, batch: int | None = None
+) -> Tiling:
     """The tiling for the network of `cfg`: tiles of 512 pixels (unet_fast 1024) that overlap by twice the network's reach, unless given.
 
     Larger tiles waste less on overlaps and need more memory. A batch is one tile on CPU, where more were slower, else four. Raises ConfigError in words.
@@ -125,7 +127,7 @@ def _ramps(out: int, overlap: int, at_begin: bool, at_end: bool) -> np.ndarray:
     return (fall(pixels) if at_begin else 1.0) * (fall(pixels[::-1]) if at_end else 1.0) * np.ones(out)
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-021
-def spans(cfg: Config, n: int, tiling: Tiling) -> list[Span]:
+def spans(cfg: NetworkConfig, n: int, tiling: Tiling) -> list[Span]:
     "The tiles along an axis of `n` pixels for the network of `cfg`; weights float32 add up to 1 at each pixel."
     grid = grid_step(cfg)
     if cfg.model_name == "unet_medical":
@@ -183,7 +185,7 @@ def _tile_row(forward: Forward, source, row: Span, columns: list[Span], batch: i
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-032
 def predict_bands(
-    forward: Forward, cfg: Config, source, tiling: Tiling, prepare: Prepare = as_is, skip: int = 0
+    forward: Forward, cfg: PredictConfig, source, tiling: Tiling, prepare: Prepare = as_is, skip: int = 0
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Probabilities of `source` (H, W[, C]) from top to bottom: (first row, probabilities float32 (K, h, W)) for each band, without the first `skip` of them.
 
@@ -203,7 +205,7 @@ def predict_bands(
             yield row.first, band[:, :complete]
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-033
-def predict_native(forward: Forward, cfg: Config, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
+def predict_native(forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
     "Probabilities float32 (K, H, W) of a scaled image float32 (H, W, C), computed at its own resolution; in tiles where it is larger than one (default `tiling_for(cfg)`)."
     return np.concatenate([band for _, band in predict_bands(forward, cfg, image, tiling or tiling_for(cfg))], axis=1)
 
@@ -231,7 +233,9 @@ def ensemble(forwards: Sequence[Forward]) -> Forward:
     return lambda x: sum(f(x) for f in forwards) / len(forwards)
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-048
-def predict_network_scale(forward: Forward, cfg: Config, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
+def predict_network_scale(
+    forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None
+) -> np.ndarray:
     """Probabilities (K, h, w) of an image uint8/uint16 (H, W[, C]) at the scale at which the network works.
 
     With `crop_size` that is the image's own (h, w = H, W), in tiles where it is large, else the zoo's `image_size` (or `crop`). `cfg.tta` averages over the
@@ -244,7 +248,7 @@ def predict_network_scale(forward: Forward, cfg: Config, image: np.ndarray, tili
     return average_views(one, scaled) if cfg.tta else one(scaled)
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-049
-def predict_image(forward: Forward, cfg: Config, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
+def predict_image(forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
     "Probabilities float32 (K, H, W) of an image uint8/uint16 (H, W[, C]), at the image's own size."
     return to_size(predict_network_scale(forward, cfg, image, tiling), image.shape[:2])
 
@@ -360,7 +364,9 @@ def encode_probability(p: np.ndarray, dtype: str) -> np.ndarray:
     return p.astype(np.float32) if dtype == "float32" else np.rint(p.clip(0, 1) * 255).astype(np.uint8)
 
 
-def _page_bands(forward: Forward, cfg: Config, page, tiling: Tiling, skip: int) -> Iterator[tuple[int, np.ndarray]]:
+def _page_bands(
+    forward: Forward, cfg: PredictConfig, page, tiling: Tiling, skip: int
+) -> Iterator[tuple[int, np.ndarray]]:
     "Bands of probabilities of a page; a single one for networks that read whole resized images."
     prepare = lambda window: set_channels(scale_image(window), cfg.num_channels)
     if cfg.crop_size:
@@ -371,7 +377,7 @@ def _page_bands(forward: Forward, cfg: Config, page, tiling: Tiling, skip: int) 
 # %% ../../nbs/inference/00_predict.ipynb #cell-061
 def predict_large(
     forward: Forward,
-    cfg: Config,
+    cfg: PredictConfig,
     source,
     mask: str | Path | None = None,
     probability: str | Path | None = None,
@@ -410,7 +416,7 @@ def predict_large(
 # %% ../../nbs/inference/00_predict.ipynb #cell-062
 def _grow(
     forward: Forward,
-    cfg: Config,
+    cfg: PredictConfig,
     pages: Sequence,
     files: dict[str, GrowingTiff],
     tiling: Tiling,
@@ -445,7 +451,9 @@ def _grow(
     state.unlink()
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-063
-def _origin(pages: Sequence, cfg: Config, tiling: Tiling, key: str, files: dict[str, GrowingTiff], label: int) -> dict:
+def _origin(
+    pages: Sequence, cfg: PredictConfig, tiling: Tiling, key: str, files: dict[str, GrowingTiff], label: int
+) -> dict:
     "From what the bands are computed, ready for JSON: if any of it changes, they are computed anew."
     pixels = hashlib.sha256()
     for page in pages:

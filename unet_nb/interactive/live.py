@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from mindspore import nn, ops
 
-from ..config.jobs import Config
+from ..config.jobs import TrainConfig
 from ..core.errors import short_errors
 from ..data.pipeline import load_split
 from ..data.samples import Sample
@@ -70,7 +70,12 @@ def _curves(loss: Axes, score: Axes, losses: list[float], history: list[dict]) -
 
 # %% ../../nbs/interactive/04_live.ipynb #cell-011
 def live_figure(
-    losses: list[float], history: list[dict], sample: Sample, probabilities: np.ndarray | None, cfg: Config, title: str
+    losses: list[float],
+    history: list[dict],
+    sample: Sample,
+    probabilities: np.ndarray | None,
+    cfg: TrainConfig,
+    title: str,
 ) -> Figure:
     "Loss, scores, the sample with the outline of its label, the probability of class 1, and the errors."
     fig = Figure(figsize=(12, 3.9), dpi=80, layout="constrained")
@@ -98,7 +103,7 @@ class LiveTraining:
     `run` is the run folder, `every` the seconds between two pictures (more where a prediction takes long).
     """
 
-    def __init__(self, cfg: Config, every: float = 2.0):
+    def __init__(self, cfg: TrainConfig, every: float = 2.0):
         self.cfg, self.every, self.run = cfg, every, None
         self.losses, self.history, self.said, self.probabilities = [], [], "", None
         self._handle = self._shown = self._net = None

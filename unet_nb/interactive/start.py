@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config.jobs import Config
+from ..config.jobs import TrainConfig
 from ..config.recipes import load_params, merge_params
 from ..core.errors import short_errors
 from ..core.paths import resolve_path, shipped_dir
@@ -93,7 +93,7 @@ def _stack_facts(folder: Path) -> dict[str, Any]:
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-020
 @short_errors()
-def start_config(data_path: str | Path = "", **params: Any) -> Config:
+def start_config(data_path: str | Path = "", **params: Any) -> TrainConfig:
     """A configuration for a first training on the images in `data_path`; any of `params` wins over what was read off the files.
 
     Without `data_path` the recipe `demo` on generated tissue, at half its length. Raises FileNotFoundError or DataError in words for a folder that cannot be used.
@@ -102,7 +102,9 @@ def start_config(data_path: str | Path = "", **params: Any) -> Config:
         return load_params("demo", **{"epochs": 60, "repeat": 5} | params)
     folder = resolve_path(data_path)
     facts = _stack_facts(folder) if (folder / "train-volume.tif").is_file() else _folder_facts(folder)
-    return Config(**merge_params(["isbi_fast"], {"name": folder.name, "data_path": str(data_path)} | facts | params))
+    return TrainConfig(
+        **merge_params(["isbi_fast"], {"name": folder.name, "data_path": str(data_path)} | facts | params)
+    )
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-027
 def explore_notebooks(folder: str | Path = "explore") -> Path:

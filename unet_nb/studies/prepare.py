@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import PrepareConfig
 from ..core.files import write_json
 from ..core.paths import resolve_path
 from ..data.convert import Summary, convert_coco, convert_nuclei
@@ -21,7 +21,7 @@ from ..figures.report import reported
 from ..runs.folder import Run
 
 # %% ../../nbs/studies/02_prepare.ipynb #cell-005
-def prepare(cfg: Config, run: Run) -> Config:
+def prepare(cfg: PrepareConfig, run: Run) -> PrepareConfig:
     """Convert the data set of `cfg` into `cfg.data_path`; returns the configuration that reads the result. Counts go to metrics.json.
 
     Raises ConfigError for a missing source or target, and what `convert_nuclei` and `convert_coco` raise.
@@ -35,10 +35,10 @@ def prepare(cfg: Config, run: Run) -> Config:
             run.log(f"{part}: {summary}")
         write_json(run.path / "metrics.json", {part: asdict(summary) for part, summary in summaries.items()})
         run.set_status("done")
-    return cfg.model_copy(update={"data_path": str(target), "split": 1.0 if cfg.dataset == "COCO" else cfg.split})
+    return cfg.replace(data_path=str(target), split=1.0 if cfg.dataset == "COCO" else cfg.split)
 
 # %% ../../nbs/studies/02_prepare.ipynb #cell-006
-def _convert(cfg: Config, target: Path, run: Run) -> dict[str, Summary]:
+def _convert(cfg: PrepareConfig, target: Path, run: Run) -> dict[str, Summary]:
     shared = {"instances": cfg.keep_instances, "workers": cfg.workers or None, "log": run.log}
     if cfg.dataset == "COCO":
         for name in ("anno_json", "coco_dir", "val_anno_json", "val_coco_dir", "coco_classes"):
@@ -69,7 +69,7 @@ def _convert(cfg: Config, target: Path, run: Run) -> dict[str, Summary]:
     return {}
 
 # %% ../../nbs/studies/02_prepare.ipynb #cell-009
-def examine_prepared(cfg: Config) -> Report:
+def examine_prepared(cfg: PrepareConfig) -> Report:
     "The doctor's report on the data set that `cfg` reads."
     path = resolve_path(cfg.data_path)
     options = {

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 from mindspore import nn, ops
 
-from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.groups import ConfigError, OptimizerParams
+from ..config.jobs import TrainConfig
 from ..core.files import file_digest, read_json, write_json, write_text
 from ..core.paths import resolve_path
 from ..data.doctor import quick_checks
@@ -74,7 +74,7 @@ from .profile import ProfiledStep
 from .trackers import Tracking, tracking
 
 # %% ../../nbs/training/04_fit.ipynb #cell-006
-def learning_rates(cfg: Config, steps: int) -> np.ndarray:
+def learning_rates(cfg: OptimizerParams, steps: int) -> np.ndarray:
     "Learning rate of each of `steps` steps, float32 (steps,)."
     if cfg.lr_schedule == "constant":
         return np.full(steps, cfg.lr, np.float32)
@@ -103,7 +103,7 @@ class AdamW(nn.Cell):
         return self.adam(gradients)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-010
-def create_optimizer(cfg: Config, net: nn.Cell, steps: int) -> nn.Cell:
+def create_optimizer(cfg: OptimizerParams, net: nn.Cell, steps: int) -> nn.Cell:
     "The optimiser of `cfg` for the trainable parameters of `net`, with the schedule over `steps` steps."
     lrs, params, scale = learning_rates(cfg, steps), net.trainable_params(), loss_scale(cfg)
     if cfg.optimizer == "adamw":
@@ -111,15 +111,15 @@ def create_optimizer(cfg: Config, net: nn.Cell, steps: int) -> nn.Cell:
     return nn.Adam(params, lrs.tolist(), weight_decay=cfg.weight_decay, loss_scale=scale)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-011
-def amp_level(cfg: Config) -> str:
+def amp_level(cfg: TrainConfig) -> str:
     return ("O3" if cfg.device_target == "Ascend" else "O0") if cfg.amp_level == "auto" else cfg.amp_level
 
 # %% ../../nbs/training/04_fit.ipynb #cell-012
-def loss_scale(cfg: Config) -> float:
+def loss_scale(cfg: OptimizerParams) -> float:
     return 1.0 if amp_level(cfg) == "O0" else cfg.loss_scale  # float32 needs none
 
 # %% ../../nbs/training/04_fit.ipynb #cell-016
-def create_step(cfg: Config, net: nn.Cell, optimizer: nn.Cell, ranks: Ranks = Ranks()) -> Callable[..., ms.Tensor]:
+def create_step(cfg: TrainConfig, net: nn.Cell, optimizer: nn.Cell, ranks: Ranks = Ranks()) -> Callable[..., ms.Tensor]:
     "A compiled function (images, masks[, weights]) -> loss that does one training step: images (N, C, H, W) float32, masks int32 and weights float32 (N, H', W')."
     loss_of, scale = create_loss(cfg), loss_scale(cfg)
     if amp_level(cfg) != "O0":
@@ -177,7 +177,7 @@ def accumulated_step(
     return step
 
 # %% ../../nbs/training/04_fit.ipynb #cell-023
-def check_batch_norm(cfg: Config, net: SegmentationNet) -> None:
+def check_batch_norm(cfg: TrainConfig, net: SegmentationNet) -> None:
     "Raises ConfigError where BatchNorm would get one value a channel at the lowest level of `net`: the variance would be NaN."
     name = "crop_size" if cfg.crop_size else "image_size"
     size, images = cfg.crop_size or cfg.image_size, cfg.device_batch // cfg.accumulation_steps
@@ -201,7 +201,7 @@ def check_batch_norm(cfg: Config, net: SegmentationNet) -> None:
 class Trainer:
     "Network, optimiser and where the training stands: what a checkpoint saves and brings back."
 
-    def __init__(self, cfg: Config, steps_per_epoch: int, ranks: Ranks = Ranks()):
+    def __init__(self, cfg: TrainConfig, steps_per_epoch: int, ranks: Ranks = Ranks()):
         self.cfg, self.ranks, self.epoch, self.best, self.history = cfg, ranks, 0, Best(), []
         self.source = None  # run folder of another training that this one goes on with
         self.step, self.losses, self.began = (
@@ -386,7 +386,7 @@ def finish_epoch(trainer: Trainer, run: Run, row: dict, scores: dict | None, ste
     )
 
 # %% ../../nbs/training/04_fit.ipynb #cell-034
-def fit(cfg: Config, run: Run | None = None, on_step: OnStep | None = None) -> Run:
+def fit(cfg: TrainConfig, run: Run | None = None, on_step: OnStep | None = None) -> Run:
     """Train a network as `cfg` says, score it on the held-out images, and return the run folder that holds everything.
 
     Without `run` a new run folder is made; an unfinished `run` goes on where it stopped. With `run_distribute` each process that msrun started calls it and gets the folder of its rank. `on_step(trainer, loss)` is called after each step. Raises ConfigError, ValueError or FileNotFoundError for input that cannot be used,
@@ -444,13 +444,13 @@ def check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
     check_same_weights(trainer.net, trainer.ranks)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-036
-def ready_run(cfg: Config, run: Run | None) -> Run:
+def ready_run(cfg: TrainConfig, run: Run | None) -> Run:
     "The folder to train in: a new one, the one that was just started, or that of an unfinished run of the same parameters. Raises FileExistsError or ConfigError in words."
     if run is None:
         return start_rank_run(cfg)
     if run.status["state"] != "running" or not run.locked:
         take_up(run)
-        other = [name for name, value in cfg.model_copy(update={"run_dir": ""}) if value != getattr(run.cfg, name)]
+        other = [name for name, value in cfg.replace(run_dir="") if value != getattr(run.cfg, name)]
         if other:
             run.unlock()
             raise ConfigError(
@@ -473,7 +473,7 @@ def keep_split(run: Run, split: dict[str, list[str]]) -> None:
 DATA_FILES = "data_files.json"  # in the run folder: the digests of the images and masks when it began
 
 # %% ../../nbs/training/04_fit.ipynb #cell-038
-def data_digests(cfg: Config) -> dict[str, str]:
+def data_digests(cfg: TrainConfig) -> dict[str, str]:
     "The `file_digest` of each image and mask that `load_split` reads, by its path below data_path; none for generated ones."
     if not cfg.data_path:
         return {}
@@ -516,7 +516,7 @@ def _loop(
 ) -> Record | None:
     "All epochs that are still to do; returns the scores of the last one, ready to be written, where `run_eval` takes them."
     cfg, dataset, record = trainer.cfg, create_dataset(batches), None
-    loss_cfg = cfg.model_copy(update={"class_weights": trainer.class_weights})
+    loss_cfg = cfg.replace(class_weights=trainer.class_weights)
     step, forward = (
         create_step(loss_cfg, trainer.net.set_train(), trainer.optimizer, trainer.ranks),
         as_function(trainer.net),
