@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from ..config.groups import AugmentParams
 from .samples import resize_image, resize_mask
 
 # %% ../../nbs/data/05_augment.ipynb #cell-008
@@ -178,6 +179,6 @@ class Augment:
         return f"Augment({self.names})"
 
 # %% ../../nbs/data/05_augment.ipynb #cell-035
-def build_augment(cfg) -> Augment:
+def build_augment(cfg: AugmentParams) -> Augment:
     "The chain that a configuration asks for: `cfg.augment` (a preset or a list) where `cfg.train_augment` is true, else one that changes nothing."
     return Augment(cfg.augment if cfg.train_augment else ())

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from mindspore import Tensor, dtype, nn, ops
 
+from ..config.groups import LossParams
+
 # %% auto #0
 __all__ = ['class_planes', 'truth_planes', 'softmax_parts', 'add_planes', 'plane_sum', 'SegmentationLoss', 'CrossEntropy',
            'Tversky', 'SoftDice', 'CrossEntropyDice', 'Focal', 'LovaszSoftmax', 'create_loss']
@@ -197,7 +199,7 @@ class LovaszSoftmax(SegmentationLoss):
         return loss / ops.maximum(present, 1.0)
 
 # %% ../../nbs/models/06_losses.ipynb #cell-040
-def create_loss(cfg) -> SegmentationLoss:
+def create_loss(cfg: LossParams) -> SegmentationLoss:
     """The loss that `cfg.loss` names: ce, dice, ce_dice, focal, tversky or lovasz.
 
     Reads `loss`, `num_classes`, `ignore_index`, `class_weights` (ce, ce_dice and focal) and `focal_gamma`. Raises ValueError for an

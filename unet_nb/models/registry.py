@@ -54,7 +54,7 @@ def create_network(name: str, **kwargs) -> SegmentationNet:
 def create_model(cfg) -> SegmentationNet:
     """The network that `cfg` describes: `cfg.model_name` and those of its attributes that the network takes, None meaning the network's own default.
 
-    `cfg` is a `unet_nb.config.Config` or any object with its attribute names. ValueError for an unknown name or a value that the network refuses.
+    `cfg` is a job's configuration or any object with the attribute names of `ModelParams`. ValueError for an unknown name or a value that the network refuses.
     """
     values = {argument: getattr(cfg, argument, None) for argument in network_arguments(cfg.model_name)}
     return create_network(

@@ -8,6 +8,7 @@ __all__ = ['Execute', 'SPEAKING', 'run_notebooks', 'find_notebook', 'check_param
 
 # %% ../../nbs/studies/00_launch.ipynb #cell-002
 import json
+import logging
 import os
 import signal
 import socket
@@ -112,6 +113,7 @@ def execute(notebook: Path, run: Run, values: dict[str, Any]) -> None:
     "Execute `notebook` with papermill into the folder of `run`; what its cells print goes to stdout."
     import papermill  # takes a second; a mistake in the parameters need not wait for it
 
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of parameters that are not in the notebook's cell
     papermill.execute_notebook(
         str(notebook),
         str(run.path / notebook.name),
@@ -154,7 +156,8 @@ def resume(path: str | Path, how: Execute | None = None, /) -> Run:
     On a CPU the result is the same to the bit as if nothing had happened. Raises FileExistsError in words for a run that is finished, still running, or no training.
     """
     cfg = Run(path).cfg
-    check_device(cfg)
+    if isinstance(cfg, DeviceParams):
+        check_device(cfg)
     run, notebook = take_up(Run(path)), find_notebook("train")
     executed = run.path / notebook.name
     if executed.exists():
