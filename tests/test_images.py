@@ -41,6 +41,7 @@ FOUR = np.dstack([RGB, 255 - GREY])
 DISC = cv2.circle(np.zeros((H, W), np.uint8), (W // 2, H // 2), 12, 1, -1)
 IDS = np.where(SMOOTH > 0.7, 2, DISC).astype(np.uint8)
 STACK = np.stack([np.roll(GREY, 3 * i, 1) for i in range(6)])
+VOLUME = np.stack([GREY] * 16)
 RED = np.zeros((3, 256), np.uint16)
 RED[0] = np.arange(256) * 257
 BIG = np.tile(cv2.resize(GREY, (256, 128)), (2, 2))  # 256 x 512
@@ -123,6 +124,10 @@ def slide(path):
         writer.write(wide[:40, :90], subfiletype=9, **common | {"description": text + "\nmacro 90x40"})
 
 
+def grey_and_alpha(path):
+    Image.merge("LA", [Image.fromarray(x) for x in (GREY, ALPHA)]).save(path)
+
+
 def decoded_by_pillow(path):
     with Image.open(path) as file:
         return np.asarray(file.convert("RGB") if file.mode in ("CMYK", "YCbCr") else file)
@@ -140,7 +145,7 @@ KINDS = {
     "png RGBA, Pillow": ("a.png", pil(RGBA), RGB),
     "png RGBA, alpha a channel": ("a.png", pil(RGBA), RGBA, Reading(alpha="channel")),
     "png RGBA, alpha alone": ("a.png", pil(RGBA), ALPHA, Reading(alpha="only")),
-    "png grey and alpha": ("a.png", lambda p: Image.merge("LA", [Image.fromarray(x) for x in (GREY, ALPHA)]).save(p), GREY),
+    "png grey and alpha": ("a.png", grey_and_alpha, GREY),
     "png 16 bits, Pillow": ("a.png", pil(DEEP), DEEP),
     "png 16 bits, OpenCV": ("a.png", ocv(DEEP), DEEP),
     "png 16 bits colour, OpenCV": ("a.png", ocv(RGB16), RGB16),
@@ -212,7 +217,8 @@ KINDS = {
     "tiff WhiteIsZero 16 bits": ("a.tif", tif(65535 - DEEP, photometric="miniswhite"), DEEP),
     "tiff WhiteIsZero stored": ("a.tif", tif(GREY, photometric="miniswhite"), GREY, Reading(white_is_zero="stored")),
     "tiff palette": ("a.tif", tif(GREY, photometric="palette", colormap=RED), np.dstack([GREY, GREY * 0, GREY * 0])),
-    "tiff palette, numbers": ("a.tif", tif(GREY, photometric="palette", colormap=RED), GREY, Reading(palette="indices")),
+    "tiff palette, numbers": ("a.tif", tif(GREY, photometric="palette", colormap=RED), GREY,
+                              Reading(palette="indices")),
     "tiff palette, Pillow": ("a.tif", pil(RGB // 64 * 64, "P", palette=Image.Palette.ADAPTIVE), None),
     "tiff CMYK, Pillow": ("a.tif", pil(RGB, "CMYK"), decoded_by_pillow),
     "tiff RGBA": ("a.tif", tif(RGBA, photometric="rgb", extrasamples=["unassalpha"]), RGB),
@@ -222,7 +228,8 @@ KINDS = {
     "tiff 2 bands 16 bits, GDAL": ("a.tif", gdal(RGB16[..., :2]), RGB16[..., :2]),
     "tiff orientation 6": ("a.tif", tif(np.ascontiguousarray(np.rot90(GREY)), extratags=[(274, 3, 1, 6, True)]), GREY),
     "tiff orientation 2": ("a.tif", tif(np.ascontiguousarray(RGB[:, ::-1]), extratags=[(274, 3, 1, 2, True)]), RGB),
-    "tiff orientation 7": ("a.tif", tif(np.ascontiguousarray(GREY[::-1, ::-1].T), extratags=[(274, 3, 1, 7, True)]), GREY),
+    "tiff orientation 7": ("a.tif", tif(np.ascontiguousarray(GREY[::-1, ::-1].T), extratags=[(274, 3, 1, 7, True)]),
+                           GREY),
     "ImageJ grey": ("a.tif", tif(DEEP, imagej=True), DEEP),
     "ImageJ composite CYX": ("a.tif", tif(STACK[:3], imagej=True, metadata={"axes": "CYX", "mode": "composite"}),
                              np.moveaxis(STACK[:3], 0, -1)),
@@ -242,8 +249,8 @@ KINDS = {
     "pyramid without flags": ("a.tif", plain_pyramid(False), BIG),
     "thumbnail before the image": ("a.tif", thumbnail_first, BIG),
     "slide scanner": ("a.svs", slide, lambda p: tifffile.imread(p, key=0)),
-    "volume in tiles": ("a.tif", tif(np.stack([GREY] * 16), volumetric=True, tile=(16, 16, 16), photometric="minisblack"),
-                        np.stack([GREY] * 16)),
+    "volume in tiles": ("a.tif", tif(VOLUME, volumetric=True, tile=(16, 16, 16), photometric="minisblack"),
+                        VOLUME),
     "pages, Pillow": ("a.tif", lambda p: Image.fromarray(STACK[0]).save(
         p, save_all=True, append_images=[Image.fromarray(x) for x in STACK[1:]]), STACK),
     "pages LZW, OpenCV": ("a.tif", lambda p: cv2.imwritemulti(str(p), list(STACK)), STACK),
@@ -299,16 +306,18 @@ REFUSED = {
                                  np.moveaxis(STACK[:3], 0, -1)),
     "three slices by scikit-image or imageio": ("a.tif", lambda p: iio.imwrite(p, STACK[:3]), "axes='ZYX'",
                                                 Reading(axes="ZYX"), STACK[:3]),
-    "four channels as planes": ("a.tif", tif(STACK[:4]), "axes='CYX'", Reading(axes="CYX"), np.moveaxis(STACK[:4], 0, -1)),
+    "four channels as planes": ("a.tif", tif(STACK[:4]), "axes='CYX'", Reading(axes="CYX"),
+                                np.moveaxis(STACK[:4], 0, -1)),
     "npy of three axes": ("a.npy", lambda p: np.save(p, STACK), "axes='ZYX'", Reading(axes="ZYX"), STACK),
     "thirty channels": ("a.tif", tif(np.zeros((30, H, W), np.uint8), imagej=True), "axes='ZYX'", Reading(axes="ZYX"),
                         np.zeros((30, H, W), np.uint8)),
-    "rows as pages": ("a.tif", tif(FOUR[..., :2], photometric="minisblack"), "axes='YXC'", Reading(axes="YXC"), FOUR[..., :2]),
+    "rows as pages": ("a.tif", tif(FOUR[..., :2], photometric="minisblack"), "axes='YXC'", Reading(axes="YXC"),
+                      FOUR[..., :2]),
     "channels of colours": ("a.tif", tif(np.stack([RGB, RGB]), imagej=True, metadata={"axes": "CYXS"}), "axes='ZYXS'",
                             Reading(axes="ZYXS"), np.stack([RGB, RGB])),
     "two images in one file": ("a.ome.tif", two_images, "series=0", Reading(series=1), GREY[:-5]),
-    "a negative of floats": ("a.tif", tif(SMOOTH.astype(np.float32), photometric="miniswhite"), "white_is_zero='stored'",
-                             Reading(white_is_zero="stored"), SMOOTH.astype(np.float32)),
+    "a negative of floats": ("a.tif", tif(SMOOTH.astype(np.float32), photometric="miniswhite"),
+                             "white_is_zero='stored'", Reading(white_is_zero="stored"), SMOOTH.astype(np.float32)),
     "a part of an OME-TIFF": ("a.ome.tif", half_of_ome, "axes='ZYX'", Reading(axes="ZYX"), STACK[:2]),
     "positions": ("a.tif", tif(STACK, metadata={"axes": "RYX"}, photometric="minisblack"), "axes='ZYX'",
                   Reading(axes="ZYX"), STACK),
@@ -580,7 +589,8 @@ def test_a_fault_of_one_sample_stays_with_it(tmp_path):
 
 def test_a_cut_is_never_read_as_a_picture(tmp_path):
     kinds = ("png colour, Pillow", "png 16 bits colour, OpenCV", "jpeg grey", "tiff tiles", "tiff LZW, Pillow",
-             "webp without loss", "npy (H, W)", "OME TCZYX", "tiff zstd, GDAL", "bmp colour", "pages, Pillow")  # fmt: skip
+             "webp without loss", "npy (H, W)", "OME TCZYX", "tiff zstd, GDAL", "bmp colour",
+             "pages, Pillow")  # fmt: skip
     refused = 0
     for kind in kinds:
         name, write, *_ = KINDS[kind]
@@ -675,8 +685,8 @@ for path in sys.argv[1:]:
         print(error)
 """
     kinds = ("tiff LZW, Pillow", "tiff LZW colour, OpenCV", "tiff fax 4, Pillow", "tiff LZW predictor 16 bits, OpenCV",
-             "tiff WhiteIsZero LZW, Pillow", "tiff tiles deflate predictor", "tiff jpeg RGB, Pillow", "pages LZW, OpenCV",
-             "tiff lerc, GDAL", "tiff jpeg xl")  # fmt: skip
+             "tiff WhiteIsZero LZW, Pillow", "tiff tiles deflate predictor", "tiff jpeg RGB, Pillow",
+             "pages LZW, OpenCV", "tiff lerc, GDAL", "tiff jpeg xl")  # fmt: skip
     paths = [tmp_path / f"{i}.tif" for i in range(len(kinds))]
     for kind, path in zip(kinds, paths):
         KINDS[kind][1](path)

@@ -40,6 +40,10 @@ class DataError(ShortTraceback, ValueError):
         return self.args[1]
 
 # %% ../../nbs/data/00_images.ipynb #cell-006
+class _Unreadable(ValueError):
+    "A file cannot be read, for a reason that this module has put into words."
+
+
 class _Ambiguous(ValueError):
     "A file leaves open what is meant; the words name the choices."
 
@@ -135,7 +139,7 @@ class _Decoded:
             _check_memory(math.prod(self.shape) * self.dtype.itemsize)
             self._pixels = self._load()
             if self._pixels.shape != self.shape:
-                raise ValueError(f"it is damaged: {self._pixels.shape} values where it announces {self.shape}")
+                raise _Unreadable(f"it is damaged: {self._pixels.shape} values where it announces {self.shape}")
         return self._pixels[key]
 
 # %% ../../nbs/data/00_images.ipynb #cell-014
@@ -146,7 +150,7 @@ def _check_memory(size: int) -> None:
     except (AttributeError, ValueError, OSError):
         return  # Windows does not say; there NumPy raises MemoryError
     if size > there:
-        raise ValueError(
+        raise _Unreadable(
             f"it announces {size / 2**30:,.1f} GiB of pixels, and this machine has {there / 2**30:,.1f} GiB of memory; "
             "if the file is what it says, read it in windows (uncompressed, or in tiles)"
         )
@@ -184,13 +188,13 @@ def _open_pillow(data: bytes) -> Image.Image:
         finally:
             Image.MAX_IMAGE_PIXELS = limit
     if math.prod(file.size) > _MOST_PIXELS.get(file.format, math.inf) * len(data):
-        raise ValueError(
+        raise _Unreadable(
             f"it is cut off or damaged: it announces {file.height} × {file.width} pixels (height, width), "
             f"more than its {len(data):,} bytes can hold; copy it again"
         )
     frames = getattr(file, "n_frames", 1)
     if frames > 1 and file.format != "MPO":
-        raise ValueError(f"it is an animation of {frames} pictures; save the one that is meant as PNG or TIFF")
+        raise _Unreadable(f"it is an animation of {frames} pictures; save the one that is meant as PNG or TIFF")
     return file
 
 # %% ../../nbs/data/00_images.ipynb #cell-018
@@ -199,7 +203,7 @@ def _decode_pillow(file: Image.Image, data: bytes, bits: int) -> np.ndarray:
     file.load()
     if bits == 16 and file.mode != "I;16":
         if b"IEND\xaeB`\x82" not in data:
-            raise ValueError("it is cut off: its end is missing; copy it again")
+            raise _Unreadable("it is cut off: its end is missing; copy it again")
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
         order = {"LA": [0, 3], "RGB": [2, 1, 0], "RGBA": [2, 1, 0, 3]}[file.mode]
         return np.ascontiguousarray(values[..., order])
@@ -213,7 +217,9 @@ def _stored_picture(data: bytes) -> _Stored:
     "What a PNG, JPEG, BMP or WebP holds. Raises ValueError, or whatever Pillow raises for damaged files."
     file = _open_pillow(data)
     if file.mode not in _MODES:
-        raise ValueError(f"its pixels are of Pillow's mode {file.mode}, which is no image here; save it as RGB or grey")
+        raise _Unreadable(
+            f"its pixels are of Pillow's mode {file.mode}, which is no image here; save it as RGB or grey"
+        )
     color, count = _MODES[file.mode]
     bits = data[24] if file.format == "PNG" else 1 if file.mode == "1" else 8  # byte 24 of a PNG: bits of a value
     dtype = np.uint16 if bits == 16 else bool if file.mode == "1" else np.int32 if file.mode == "I" else np.uint8
@@ -261,8 +267,8 @@ def _stored_numpy(file: Path | BytesIO) -> _Stored:
             array = np.load(file, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
         if "allow_pickle" not in str(error) and "Python objects" not in str(error):
-            raise ValueError(f"it is cut off or damaged ({error}); copy it again") from None
-        raise ValueError(
+            raise _Unreadable(f"it is cut off or damaged ({error}); copy it again") from None
+        raise _Unreadable(
             "it holds a pickle (Cellpose writes its _seg.npy so), which could run any code and is not opened; "
             "save the masks as PNG or TIFF (in Cellpose: Save masks as PNG/TIF)"
         ) from None
@@ -284,7 +290,7 @@ def _follow_pages(tif: tifffile.TiffFile) -> tuple[int, bool]:
     file.seek(form.offsetsize)  # the header: 4 bytes and the first offset, in a BigTIFF 8 and 8
     while len(place := file.read(form.offsetsize)) == form.offsetsize and (offset := int.from_bytes(place, order)):
         if offset in seen:
-            raise ValueError("its pages follow each other in a circle, so it is damaged; copy it again")
+            raise _Unreadable("its pages follow each other in a circle, so it is damaged; copy it again")
         file.seek(min(offset, file.size))
         tags = int.from_bytes(file.read(form.tagnosize), order)
         end = offset + form.tagnosize + tags * form.tagsize + form.offsetsize
@@ -292,7 +298,7 @@ def _follow_pages(tif: tifffile.TiffFile) -> tuple[int, bool]:
             return len(seen), True
         seen.add(offset)
         if len(seen) * _SMALLEST_PAGE > file.size:
-            raise ValueError(
+            raise _Unreadable(
                 f"it announces more pages than its {file.size:,} bytes can hold, so it is damaged; copy it again"
             )
         _check_tags(file.read(tags * form.tagsize), form.byteorder, form.tagsize, file.size)
@@ -312,7 +318,7 @@ def _check_tags(entries: bytes, byteorder: str, size: int, file_size: int) -> No
     lengths = tags["count"].astype(float) * _TYPE_SIZES[tags["type"]]
     beyond = (lengths > (size - 4) // 2) & (tags["offset"].astype(float) + lengths > file_size)
     if beyond.any():
-        raise ValueError("it is cut off: the values of its tags are missing; copy it again")
+        raise _Unreadable("it is cut off: the values of its tags are missing; copy it again")
 
 # %% ../../nbs/data/00_images.ipynb #cell-033
 def check_tiff(tif: tifffile.TiffFile) -> None:
@@ -322,18 +328,18 @@ def check_tiff(tif: tifffile.TiffFile) -> None:
     """
     pages, cut_off = _follow_pages(tif)
     if not pages:
-        raise ValueError("it is cut off or damaged: the directory of its pages is missing; copy it again")
+        raise _Unreadable("it is cut off or damaged: the directory of its pages is missing; copy it again")
     if not tif.pages.first.size:
-        raise ValueError("its first page has no pixels, so it is damaged; copy it again")
+        raise _Unreadable("its first page has no pixels, so it is damaged; copy it again")
     if cut_off:
-        raise ValueError(f"it is cut off: it announces more pages than the {pages} that are there; copy it again")
+        raise _Unreadable(f"it is cut off: it announces more pages than the {pages} that are there; copy it again")
 
 # %% ../../nbs/data/00_images.ipynb #cell-034
 def check_claim(page: tifffile.TiffPage, pages: int, size: int) -> None:
     "Raise ValueError in words where `pages` pages like this one are more than a file of `size` bytes can hold."
     claimed = pages * page.size * page.bitspersample // 8
     if claimed > _EXPANDS.get(page.compression, claimed) * size and 0 not in page.databytecounts:
-        raise ValueError(
+        raise _Unreadable(
             f"it is cut off or damaged: it announces {pages} × {page.imagelength} × {page.imagewidth} pixels "
             f"(pages, height, width), more than its {size:,} bytes can hold; copy it again"
         )
@@ -343,9 +349,9 @@ def _check_segments(page: tifffile.TiffPage, offsets: Sequence[int], counts: Seq
     "Raise ValueError in words where strips or tiles of a page are missing, or lie beyond the end of the file."
     across, down, planes = _grid(page)
     if len(offsets) < across * down * planes or len(counts) < len(offsets):
-        raise ValueError(f"it is damaged: {len(offsets)} of the {across * down * planes} parts of a page are listed")
+        raise _Unreadable(f"it is damaged: {len(offsets)} of the {across * down * planes} parts of a page are listed")
     if any(o + n > size for o, n in zip(offsets, counts)):
-        raise ValueError("it is cut off: pixels are missing; copy it again")
+        raise _Unreadable("it is cut off: pixels are missing; copy it again")
 
 # %% ../../nbs/data/00_images.ipynb #cell-036
 def _grid(page: tifffile.TiffPage) -> tuple[int, int, int]:
@@ -386,7 +392,7 @@ class _SegmentedTiff:
         self.dtype, self.inner = np.dtype(series.dtype), len(series.keyframe.axes)
         self.tables = {"jpegtables": self.page.jpegtables, "jpegheader": self.page.jpegheader}
         self.decode, self.parts = self.page.decode, [(p.dataoffsets, p.databytecounts) for p in series.pages]
-        self.kept = OrderedDict()
+        self.kept, self.kept_bytes = OrderedDict(), 0
         for offsets, counts in self.parts:
             _check_segments(self.page, offsets, counts, size)
 
@@ -417,8 +423,9 @@ def _segment(pages: _SegmentedTiff, number: int, index: int) -> np.ndarray:
         kept.move_to_end((number, index))
         return kept[number, index]
     kept[number, index] = tile = _decode_segment(pages, number, index)
-    while len(kept) > 1 and sum(t.nbytes for t in kept.values()) > _KEPT:
-        kept.popitem(last=False)
+    pages.kept_bytes += tile.nbytes
+    while len(kept) > 1 and pages.kept_bytes > _KEPT:
+        pages.kept_bytes -= kept.popitem(last=False)[1].nbytes
     return tile
 
 # %% ../../nbs/data/00_images.ipynb #cell-043
@@ -481,7 +488,7 @@ def _choose_series(tif: tifffile.TiffFile, reading: Reading, facts: list[str]) -
     sizes = [_size_of(s) for s in series]
     if reading.series is not None:
         if reading.series >= len(series):
-            raise ValueError(f"series is {reading.series}, but it holds {len(series)}, from 0")
+            raise _Unreadable(f"series is {reading.series}, but it holds {len(series)}, from 0")
         return series[reading.series]
     best = max(range(len(series)), key=lambda i: (math.prod(sizes[i]), series[i].size, -i))
     rest = [i for i in range(len(series)) if i != best]
@@ -516,13 +523,13 @@ def _color_of(page: tifffile.TiffPage) -> tuple[str, int]:
     photometric = int(page.photometric)
     if photometric not in _COLORS:
         name = getattr(page.photometric, "name", photometric)
-        raise ValueError(f"its colours are stored as {name}, which is not read here; save it as RGB or grey")
+        raise _Unreadable(f"its colours are stored as {name}, which is not read here; save it as RGB or grey")
     color, own = _COLORS[photometric]
     if color in ("rgb", "cmyk") and page.samplesperpixel < own:
         color = "grey"
     extra = [int(e) for e in page.extrasamples]
     if color == "cmyk" and int(page.tags.valueof(332, 1)) != 1:
-        raise ValueError("its colours are inks other than CMYK (tag InkSet); save it as RGB or grey")
+        raise _Unreadable("its colours are inks other than CMYK (tag InkSet); save it as RGB or grey")
     return color, int(bool(extra) and extra[-1] in (1, 2) and page.samplesperpixel > 1)
 
 # %% ../../nbs/data/00_images.ipynb #cell-055
@@ -624,10 +631,10 @@ def _pages_by_pillow(source: Path | bytes, series: tifffile.TiffPageSeries) -> _
     def load() -> np.ndarray:
         try:
             if page.bitspersample not in (1, 8, 16, 32):
-                raise ValueError(f"{page.bitspersample} bits a value")
+                raise _Unreadable(f"{page.bitspersample} bits a value")
             return _decode_with_pillow(source, numbers, page).reshape(series.shape)
         except Exception as error:  # Pillow raises many kinds
-            raise ValueError(_no_codec(name, page, error)) from None
+            raise _Unreadable(_no_codec(name, page, error)) from None
 
     return _Decoded(load, series.shape, series.dtype)
 
@@ -638,7 +645,7 @@ def _no_codec(name: str, page: tifffile.TiffPage, error: Exception) -> str:
         return f"its colours are stored as YCbCr in a way that is not read here ({error}); save it as RGB"
     if not _has_imagecodecs():
         return (
-            f"its compression {name} with {page.bitspersample} bits needs the Python package imagecodecs: "
+            f"{page.bitspersample} bits a value with the compression {name} need the Python package imagecodecs: "
             "pip install imagecodecs; or save it with LZW or without compression, in 8 or 16 bits"
         )
     return f"its compression {name} is not known here, or its data are damaged ({error}); save it with LZW or without"
@@ -651,7 +658,7 @@ def _pixels_of(source: Path | bytes, tif: tifffile.TiffFile, series: tifffile.Ti
     if series.dataoffset is not None and as_rgb:
         dtype = np.dtype(series.dtype).newbyteorder(tif.byteorder)
         if size < series.dataoffset + math.prod(series.shape) * dtype.itemsize:
-            raise ValueError("it is cut off: pixels are missing; copy it again")
+            raise _Unreadable("it is cut off: pixels are missing; copy it again")
         return _MappedTiff(source, series.shape, dtype, series.dataoffset)
     pages = list(series.pages)
     if any(p is None for p in pages):
@@ -768,14 +775,14 @@ def _look_inside(source: Path | bytes, reading: Reading, name: str) -> _Stored:
         with open(source, "rb") as file:
             head = file.read(16)
     if not head:
-        raise ValueError("it is empty (0 bytes)")
+        raise _Unreadable("it is empty (0 bytes)")
     if head[:4] in _TIFF_MAGIC:
         return _stored_tiff(source, reading)
     if head[:6] == b"\x93NUMPY":
         return _stored_numpy(BytesIO(source) if isinstance(source, bytes) else source)
     other = OTHER_PICTURES.get(Path(name).suffix.lower())
     if other and not head.startswith((b"\x89PNG", b"\xff\xd8", b"BM", b"RIFF")):
-        raise ValueError(f"it is {other}")
+        raise _Unreadable(f"it is {other}")
     return _stored_picture(source if isinstance(source, bytes) else source.read_bytes())
 
 # %% ../../nbs/data/00_images.ipynb #cell-080
@@ -831,7 +838,7 @@ def _given_axes(given: str, axes: str, shape: Sequence[int]) -> str:
         return "".join(g if n > 1 or g in "YX" else "1" for g, n in zip(given, shape))
     if len(given) != sum(a != "1" for a in axes):
         sides = " × ".join(f"{a} {n}" for a, n in zip(axes, shape) if a != "1")
-        raise ValueError(f"axes='{given}' names {len(given)} axes, but it has {sum(a != '1' for a in axes)} ({sides})")
+        raise _Unreadable(f"axes='{given}' names {len(given)} axes, but it has {sum(a != '1' for a in axes)} ({sides})")
     letters = iter(given)
     return "".join("1" if a == "1" else next(letters) for a in axes)
 
@@ -903,7 +910,7 @@ def _alpha_split(values: np.ndarray, stored: _Stored, alpha: str) -> tuple[np.nd
     count = values.shape[2] if values.ndim == 3 else 1
     marked = stored.alpha or alpha in ("drop", "only") and count in (2, 4)
     if alpha == "only" and not marked:
-        raise ValueError(f"alpha is 'only', but it has no alpha ({count} channels)")
+        raise _Unreadable(f"alpha is 'only', but it has no alpha ({count} channels)")
     if not marked or alpha == "channel" or count < 2:
         return values, None
     return values[..., :-1], values[..., -1]
@@ -934,7 +941,7 @@ def _channels_of(values: np.ndarray, channels: tuple[int, ...]) -> np.ndarray:
     "The channels that were chosen, (H, W, C)."
     values = values[..., None] if values.ndim == 2 else values
     if max(channels) >= values.shape[2]:
-        raise ValueError(f"channels is {list(channels)}, but it has {values.shape[2]} channels, from 0")
+        raise _Unreadable(f"channels is {list(channels)}, but it has {values.shape[2]} channels, from 0")
     return values[..., list(channels)]
 
 # %% ../../nbs/data/00_images.ipynb #cell-099
@@ -960,7 +967,7 @@ def _say_what_was_done(stored: _Stored, reading: Reading, mask: bool, facts: lis
         done = "applied" if reading.orientation == "apply" else "ignored"
         facts.append(f"orientation {stored.orientation} {done}")
     if stored.bits not in (8, 16, 32, 64):
-        facts.append(f"{stored.bits} bits a value")
+        facts.append(f"bits a value: {stored.bits}")
 
 # %% ../../nbs/data/00_images.ipynb #cell-100
 @dataclass(repr=False)
@@ -1008,9 +1015,9 @@ class ImageFile(Sequence):
 def _check_type(dtype: np.dtype) -> None:
     "Raise ValueError in words for pixels that are no real numbers."
     if dtype.kind == "c":
-        raise ValueError(f"its pixels are complex numbers ({dtype}); save their real part or absolute value")
+        raise _Unreadable(f"its pixels are complex numbers ({dtype}); save their real part or absolute value")
     if dtype.kind not in "buif":
-        raise ValueError(f"its pixels are {dtype}, not numbers; save them as uint8, uint16 or float32")
+        raise _Unreadable(f"its pixels are {dtype}, not numbers; save them as uint8, uint16 or float32")
 
 # %% ../../nbs/data/00_images.ipynb #cell-102
 @dataclass(frozen=True)
@@ -1102,10 +1109,14 @@ def _error_in_words(name: str, error: Exception) -> DataError:
         return DataError(
             "unreadable", f"{name}: not a {known} file, or its beginning is damaged; copy or save it again"
         )
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, OSError) and error.strerror:
         return DataError("unreadable", f"{name}: cannot be opened: {error.strerror}")
-    words = " ".join(str(error).split()) or type(error).__name__
-    return DataError("unreadable", f"{name}: cannot be read: {shortened(words, 600)}")
+    if isinstance(error, _Unreadable):
+        return DataError("unreadable", f"{name}: cannot be read: {error}")
+    words = " ".join(str(error).split()) if isinstance(error, (ValueError, OSError, RuntimeError)) else ""
+    words = "" if isinstance(error, RecursionError) else words  # Python's own words say nothing to a reader
+    why = f" ({shortened(words, 300)})" if words else ""
+    return DataError("unreadable", f"{name}: cannot be read: it is damaged, or of an unknown kind{why}; copy it again")
 
 # %% ../../nbs/data/00_images.ipynb #cell-110
 def open_image(
@@ -1139,7 +1150,7 @@ def _image_file(stored: _Stored, reading: Reading, name: str, mask: bool) -> Ima
     sides = dict(zip(letters, stored.pixels.shape))
     size = (sides["Y"], sides["X"])[:: -1 if _TURNS[turn][0] else 1]
     if not all(size):
-        raise ValueError(f"it has no pixels ({size[0]} × {size[1]})")
+        raise _Unreadable(f"it has no pixels ({size[0]} × {size[1]})")
     channels = math.prod(n for a, n in sides.items() if a in "CS")
     one = np.zeros((1, 1) + ((channels,) if channels > 1 else ()), stored.pixels.dtype)
     one = one if mask else _image_of(one, stored, reading)

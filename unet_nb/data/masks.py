@@ -242,7 +242,8 @@ def _color_masks(seen: _Seen, num_classes: int) -> DataError:
         return DataError(
             "colour-mask",
             f"{name}: the mask is a colour picture with {len(seen.colors):,} colours in the set; a mask needs one "
-            "colour a class: has it soft edges, or is it laid over the image? Export it as ids (PNG or TIFF)",
+            "colour a class: has it soft edges, or is it laid over the image? Export it as ids (PNG or TIFF), or name "
+            'the colours that count and let "*" stand for all others: labels={"#ff0000": 1, "*": 0}',
         )
     table = {color: min(i, num_classes - 1) for i, color in enumerate(sorted(seen.colors)[:12])}
     return DataError(
