@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-REACH, DEPENDENTS = 2, 8  # of the notebooks that import a changed one, how far away and how many `--changed` takes
+REACH, DEPENDENTS = 2, 6  # of the notebooks that import a changed one, how far away and how many `--changed` takes
 # The training that most tests look at: some seconds, most of them compiling.
 SMALL = {
     "base_channels": 8,
