@@ -22,7 +22,8 @@ JOBS, PATIENCE = 2, 800  # notebooks at a time; seconds to wait for one
 @pytest.fixture(scope="module")
 def results(request) -> dict[str, Future]:
     "What becomes of each notebook that this test run selected; they run in the background while the tests wait."
-    chosen = [item.callspec.params["name"] for item in request.session.items if item.path == request.path]
+    here = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
+    chosen = [item.callspec.params["name"] for item in here]
     results = {name: Future() for name in chosen}
     command = [sys.executable, notebook_server.__file__, str(JOBS), *results]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
