@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from ..core.registry import Registry
 
 # %% auto #0
-__all__ = ['FILE_TILE', 'NETWORKS', 'SizeRule', 'rule_error', 'Geometry', 'size_description', 'valid_output_size',
+__all__ = ['FILE_TILE', 'NETWORKS', 'SizeRule', 'rule_error', 'Geometry', 'native_description', 'valid_output_size',
            'ValidGeometry', 'StemGeometry', 'NestedGeometry', 'geometry_of', 'size_error', 'crop_error', 'level_error']
 
 # %% ../../nbs/config/01_geometry.ipynb #cell-005
@@ -99,7 +99,7 @@ class Geometry:
 FILE_TILE = 1024  # pixels; readers of exported files compute larger images in tiles
 
 
-def size_description(geometry: Geometry) -> dict[str, Any]:
+def native_description(geometry: Geometry) -> dict[str, Any]:
     "What an exported file says of its sizes at native resolution: the rule, the tile (height, width) and the overlap, in pixels."
     rule = geometry.rule
     overlap = 0 if rule.margin else geometry.reach + rule.divisor

@@ -145,7 +145,7 @@ def _check_crops(c: Config) -> str | None:
 
 def _check_border(c: Config) -> str | None:
     return (
-        f"border_weight: the loss {c.loss} does not weigh pixels; use {', '.join(k for k, weighs in LOSSES.items() if weighs)}"
+        f"border_weight: the loss {c.loss} does not weigh pixels; use one of {', '.join(k for k, weighs in LOSSES.items() if weighs)}"
         if c.border_weight and not LOSSES[c.loss]
         else None
     )
