@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from ..core.registry import Registry
@@ -155,7 +156,7 @@ class NestedGeometry(Geometry):
         return self.depth
 
 # %% ../../nbs/config/01_geometry.ipynb #cell-024
-NETWORKS = Registry("model_name")  # the class of each network's geometry
+NETWORKS = Registry("model_name")  # by name, the class of a geometry, or a geometry that no parameter changes
 NETWORKS |= {
     "unet_medical": ValidGeometry,
     "unet_simple": Geometry,
@@ -166,7 +167,8 @@ NETWORKS |= {
 # %% ../../nbs/config/01_geometry.ipynb #cell-027
 def geometry_of(cfg: Any) -> Geometry:
     "The geometry of the network that `cfg.model_name` names, with the parameters of `cfg`. ValueError for an unknown name."
-    return NETWORKS[cfg.model_name].of(cfg)
+    known = NETWORKS[cfg.model_name]
+    return known if isinstance(known, Geometry) else known.of(cfg)
 
 
 def size_error(cfg: Any, size: Sequence[int], what: str) -> str | None:
@@ -176,7 +178,8 @@ def size_error(cfg: Any, size: Sequence[int], what: str) -> str | None:
 
 # %% ../../nbs/config/01_geometry.ipynb #cell-028
 def _names(trait: Callable[[Geometry], Any]) -> str:
-    return ", ".join(name for name, geometry in NETWORKS.items() if trait(geometry()))
+    by_default = {name: geometry_of(SimpleNamespace(model_name=name)) for name in NETWORKS}
+    return ", ".join(name for name, geometry in by_default.items() if trait(geometry))
 
 
 def crop_error(cfg: Any) -> str | None:

@@ -9,6 +9,7 @@ __all__ = ['MODELS', 'register_network', 'network_arguments', 'create_network', 
 # %% ../../nbs/models/04_registry.ipynb #cell-003
 import inspect
 from collections.abc import Callable
+from dataclasses import asdict
 
 import mindspore as ms
 import pandas as pd
@@ -25,17 +26,23 @@ from .unetpp import UNetNested
 MODELS = Registry("model_name")  # by name, the class of each network
 
 
-def register_network(name: str, geometry: type[Geometry]) -> Callable[[type[SegmentationNet]], type[SegmentationNet]]:
-    """Decorator of a network, a `SegmentationNet`: it can be named by `model_name`, and trained, scored, exported and planned like the
-    kit's own. `geometry`: which sizes it takes, see `config.geometry`. Of the parameters of `ModelParams` it gets those that its
-    `__init__` takes. Raises ValueError where the name is taken or the class is no `SegmentationNet`."""
+def register_network(
+    name: str, geometry: type[Geometry] | Geometry
+) -> Callable[[type[SegmentationNet]], type[SegmentationNet]]:
+    """Decorator of a network: it can be named by `model_name`, and trained, scored, exported and planned like the kit's own.
+
+    `geometry`: which sizes it takes, a class that the parameters fill, or an instance that no parameter changes. Of the parameters of
+    `ModelParams` the network gets those that its `__init__` takes. Raises ValueError where the name is taken or the class is no
+    `SegmentationNet`.
+    """
 
     def register(cells: type[SegmentationNet]) -> type[SegmentationNet]:
         if not issubclass(cells, SegmentationNet):
             raise ValueError(
                 f"register_network: {cells.__name__} must be derived from unet_nb.models.blocks.SegmentationNet"
             )
-        NETWORKS[name], MODELS[name] = geometry, cells
+        MODELS[name] = cells
+        NETWORKS.replace(name, geometry)  # a class that is defined again may take other sizes
         return cells
 
     return register
@@ -69,7 +76,7 @@ def create_model(cfg) -> SegmentationNet:
     """
     geometry, arguments = geometry_of(cfg), network_arguments(cfg.model_name)
     values = {argument: getattr(cfg, argument, None) for argument in arguments}
-    values |= {name: value for name, value in vars(geometry).items() if name in arguments}
+    values |= {name: value for name, value in asdict(geometry).items() if name in arguments}
     net = create_network(cfg.model_name, **{name: value for name, value in values.items() if value is not None})
     _check_geometry(cfg.model_name, net, geometry)
     return net
@@ -82,7 +89,7 @@ def _check_geometry(name: str, net: SegmentationNet, geometry: Geometry) -> None
         if net.geometry.rule.output_size(n) != geometry.rule.output_size(n):
             raise ValueError(
                 f"{name}: {type(net).__name__} is registered with {geometry} and built with {net.geometry}, which "
-                "take other sizes; give both the same depth"
+                "take other sizes; register it with the geometry that it is built with"
             )
 
 # %% ../../nbs/models/04_registry.ipynb #cell-016
