@@ -22,7 +22,7 @@ from matplotlib.ticker import LogLocator, ScalarFormatter
 from ..config.groups import ConfigError
 from ..config.jobs import Config
 from . import torch_peer
-from .torch_peer import serve
+from .torch_peer import PEERS, serve
 
 # %% auto #0
 __all__ = ['COLORS', 'parse_case', 'case_name', 'write_case', 'work_mindspore', 'work_onnx', 'Worker', 'start_workers',
@@ -33,13 +33,9 @@ __all__ = ['COLORS', 'parse_case', 'case_name', 'write_case', 'work_mindspore', 
 def parse_case(text: str) -> Config:
     "The configuration of a case `network:base_channels:batch:side`. Raises ConfigError in words."
     parts = text.split(":")
-    if (
-        len(parts) != 4
-        or not all(p.strip().isdigit() for p in parts[1:])
-        or parts[0].strip() not in ("unet_fast", "unet_simple", "unet_nested")
-    ):
+    if len(parts) != 4 or not all(p.strip().isdigit() for p in parts[1:]) or parts[0].strip() not in PEERS:
         raise ConfigError(
-            f"bench_cases: '{text}' is not network:base_channels:batch:side with one of unet_fast, unet_simple, unet_nested; for example unet_fast:32:4:256"
+            f"bench_cases: '{text}' is not network:base_channels:batch:side with one of {', '.join(PEERS)}; for example unet_fast:32:4:256"
         )
     width, batch, side = map(int, parts[1:])
     return Config(
@@ -87,7 +83,7 @@ def write_case(cfg: Config, folder: Path) -> None:
     )
     np.save(folder / "output.npy", as_function(net)(images))
     onnx.save(to_onnx(net), folder / "model.onnx")
-    (folder / "case.json").write_text(json.dumps(cfg.model_dump() | {"depth": cfg.network_depth}))
+    (folder / "case.json").write_text(json.dumps(cfg.model_dump() | {"depth": cfg.geometry.depth}))
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-013
 def work_mindspore(folder: Path, task: str) -> None:

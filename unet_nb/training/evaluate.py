@@ -21,7 +21,8 @@ from ..data.pipeline import load_split, preprocess_for_network
 from ..data.samples import ImageSet, Sample
 from ..figures.plots import levels_figure, prediction_figure, prediction_path, save_figure
 from ..figures.report import reported
-from ..inference.predict import Forward, predict_network_scale, to_size
+from ..inference.predict import predict_network_scale, to_size
+from ..inference.tiling import Forward
 from ..metrics.objects import object_scores, split_objects
 from ..metrics.overlap import confusion, dataset_scores, defined_mean, plain_score, zoo_scores
 from ..models.function import as_function
@@ -180,7 +181,7 @@ def evaluate_checkpoint(cfg: Config, checkpoint: Checkpoint, run: Run) -> Run:
         load_network(net, checkpoint)
         write_json(run.path / "split.json", {"val": val.ids})
         facts = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.state.get("epoch")}
-        if cfg.model_name == "unet_nested" and cfg.use_ds and not cfg.level:
+        if cfg.geometry.levels and cfg.use_ds and not cfg.level:
             facts["levels"] = score_levels(cfg, checkpoint, val)
             save_figure(levels_figure(facts["levels"]), run.figures / "levels.png")
         score_into(run, as_function(net), cfg, val, facts)
@@ -191,7 +192,7 @@ def evaluate_checkpoint(cfg: Config, checkpoint: Checkpoint, run: Run) -> Run:
 def score_levels(cfg: Config, checkpoint: Checkpoint, images: ImageSet) -> list[dict]:
     "A row for each pruned network L1, L2, … of a UNet++ checkpoint: scores on `images`, trainable parameters, median seconds for an image."
     rows = []
-    for level in range(1, cfg.network_depth + 1):
+    for level in range(1, cfg.geometry.levels + 1):
         pruned = cfg.model_copy(update={"level": level})
         net = create_model(pruned)
         load_network(net, checkpoint)

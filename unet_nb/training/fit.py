@@ -188,8 +188,8 @@ def check_batch_norm(cfg: Config, net: SegmentationNet) -> None:
     ways = [f"{name}: {[2 * side for side in size]}", f"{batch}: {2 * cfg.accumulation_steps}"]
     if cfg.accumulation_steps > 1:
         ways.append("accumulation_steps: 1")
-    if cfg.network_depth > 1 and not cfg.level:
-        ways.append(f"depth: {cfg.network_depth - 1}")
+    if cfg.geometry.depth > 1 and not cfg.level:
+        ways.append(f"depth: {cfg.geometry.depth - 1}")
     if "use_bn" in network_arguments(cfg.model_name):
         ways.append("use_bn: False")
     raise ConfigError(
