@@ -159,6 +159,15 @@ def smallest_accumulation(cfg: Config, one: dict[str, Any], two: dict[str, Any],
             return parts
     return None
 
+# %% ../../nbs/studies/06_plan.ipynb #cell-040
+def _measured(cfg: Config, activations: int, steps: int, free: int) -> tuple[dict[str, Any], int | None, bool]:
+    "What a step needs, the accumulation_steps with which it fits, and whether that was tried; a large batch is extrapolated."
+    if 16 * activations * micro_batch(cfg) <= free / 4:
+        return run_trial(cfg, steps), cfg.accumulation_steps, True
+    one, two = (run_trial(with_batch(cfg, batch), steps) for batch in (1, 2))
+    tried = extrapolated(one, two, micro_batch(cfg), cfg.accumulation_steps)
+    return tried, smallest_accumulation(cfg, one, two, 0.9 * free), False
+
 # %% ../../nbs/studies/06_plan.ipynb #cell-026
 def plan(cfg: Config, steps: int = 3, free: int | None = None) -> dict[str, Any]:
     """What the training that `cfg` describes will need on this machine, ready for JSON; `plan_text` says it in words.
@@ -168,23 +177,10 @@ def plan(cfg: Config, steps: int = 3, free: int | None = None) -> dict[str, Any]
     free = free_memory() if free is None else free
     train, val = load_split(cfg)
     per_epoch, cost = len(TrainBatches(cfg, train)), network_cost(cfg)
-    measured = 16 * cost["activations"] * micro_batch(cfg) <= free / 4
-    if measured:
-        tried, parts = run_trial(cfg, steps), cfg.accumulation_steps
-    else:
-        one, two = (run_trial(with_batch(cfg, batch), steps) for batch in (1, 2))
-        tried, parts = (
-            extrapolated(one, two, micro_batch(cfg), cfg.accumulation_steps),
-            smallest_accumulation(cfg, one, two, 0.9 * free),
-        )
+    tried, parts, measured = _measured(cfg, cost["activations"], steps, free)
     scorings = cfg.num_epochs if cfg.run_eval else 1
-    seconds = (
-        tried["start"]
-        + tried["compile"]
-        + (cfg.num_epochs * per_epoch - 1) * tried["step"]
-        + tried["score_compile"]
-        + (scorings * len(val) - 1) * tried["score"]
-    )
+    seconds = tried["start"] + tried["compile"] + (cfg.num_epochs * per_epoch - 1) * tried["step"]
+    seconds = seconds + tried["score_compile"] + (scorings * len(val) - 1) * tried["score"]
     return {
         "network": cfg.model_name,
         "input": [cfg.num_channels, *(cfg.crop_size or cfg.image_size)],
