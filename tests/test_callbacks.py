@@ -28,8 +28,8 @@ def python_of(section: str) -> str:
 def test_the_page(tmp_path):
     code = python_of("A callback")
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
-    small = "demo_slices=5, demo_size=64, num_folds=5, crop_size=[32, 32], base_channels=4, depth=1, batch_size=2, epochs=80"
-    code = code.replace('load_params("demo")', f'load_params("demo", {small})').replace("(0.9)", "(0.1)")
+    small = "demo_slices=5, demo_size=64, num_folds=5, crop_size=[32, 32], base_channels=4, depth=1, batch_size=2"
+    code = code.replace('load_params("demo")', f'load_params("demo", {small}, epochs=80)').replace("(0.9)", "(0.1)")
     (tmp_path / "page.py").write_text(code + '\nprint("in", run.path)\n')
     done = subprocess.run([sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -170,7 +170,7 @@ class LiveTraining:
 
     @short_errors()
     def train(self, callbacks: Iterable[Callback] = ()) -> Run:
-        "Train to the end or an interrupt, with `callbacks` besides the picture; returns the run. Raises what `fit` raises."
+        "Train to the end or an interrupt; `callbacks` come besides the picture. Raises what `fit` raises."
         self.picture = self.picture or LivePicture(self.cfg, self.every)
         self.run = self.run or start_run(self.cfg)
         self.run.echo = False  # its lines become the title of the picture

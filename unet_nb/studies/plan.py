@@ -161,7 +161,7 @@ def smallest_accumulation(cfg: Config, one: dict[str, Any], two: dict[str, Any],
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-040
 def _measured(cfg: Config, activations: int, steps: int, free: int) -> tuple[dict[str, Any], int | None, bool]:
-    "What a step needs, the accumulation_steps with which it fits, and whether that was tried; a large batch is extrapolated."
+    "What a step needs, accumulation_steps with which it fits, and whether the whole batch was tried, not extrapolated."
     if 16 * activations * micro_batch(cfg) <= free / 4:
         return run_trial(cfg, steps), cfg.accumulation_steps, True
     one, two = (run_trial(with_batch(cfg, batch), steps) for batch in (1, 2))

@@ -134,7 +134,7 @@ class ObjectScores:
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-020
 class Evaluation:
-    "The scoring of a set of images that goes into a run folder: `score` them, then `write` the scores with what else is to be said."
+    "The scores of a set of images that go into a run folder: `score` the images, then `write` what was found."
 
     def __init__(self, run: Run, cfg: Config):
         self.run, self.cfg, self.scores = run, cfg, {}

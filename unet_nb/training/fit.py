@@ -209,8 +209,9 @@ def check_batch_norm(cfg: Config, net: SegmentationNet) -> None:
 class Trainer:
     """Network, optimiser and where the training stands: what a checkpoint saves and brings back.
 
-    `epoch` counts complete epochs; `step` and `losses` belong to the one after them. `history` has a row for each epoch, `best` the best
-    score; `step_seconds` is the time of the last step with the wait for its batch. With `should_stop` the training ends after the epoch.
+    `epoch` counts complete epochs; `step` and `losses` belong to the one after them. `history` has a row for each epoch,
+    `best` the best score; `step_seconds` is the time of the last step with the wait for its batch. With `should_stop`
+    the training ends after the epoch.
     """
 
     def __init__(self, cfg: Config, steps_per_epoch: int, ranks: Ranks = Ranks(), run: Run | None = None):
@@ -351,9 +352,9 @@ def balance(self: Trainer, train: ImageSet) -> list[float]:
 
 # %% ../../nbs/training/04_fit.ipynb #cell-028
 def train_epochs(trainer: Trainer, batches: TrainBatches, val: ImageSet, events: Callback) -> Evaluation | None:
-    """All epochs that are still to do; returns the evaluation of the last one, ready to be written, where `run_eval` makes one.
+    """All epochs that are still to do; returns the evaluation of the last one, where `run_eval` makes one, to be written.
 
-    Raises `TrainingError` when the loss or a weight is no number, KeyboardInterrupt when it is asked for, with the state saved.
+    Raises `TrainingError` when the loss or a weight is no number, KeyboardInterrupt on request, with the state saved.
     """
     cfg, net, evaluation = trainer.cfg, trainer.net, None
     loss_cfg = cfg.model_copy(update={"class_weights": trainer.class_weights})
@@ -411,7 +412,7 @@ def _stop(trainer: Trainer) -> None:
 
 # %% ../../nbs/training/04_fit.ipynb #cell-074
 def default_callbacks(cfg: Config) -> list[Callback]:
-    "What happens around every training, in this order; operators are recorded and a tracker told where `cfg` asks for it."
+    "What happens around every training, in this order; a profiler and a tracker where `cfg` asks for them."
     profiler = [Profiler(cfg.profile_steps)] if cfg.enable_profiling else []
     tracker = [Tracker()] if cfg.tracker != "none" else []
     return [*profiler, Progress(), Checkpoints(), History(), *tracker, CollapseWarning(), EarlyStopping()]
@@ -426,11 +427,12 @@ def fit(
 ) -> Run:
     """Train a network as `cfg` says, score it on the held-out images, and return the run folder that holds everything.
 
-    Without `run` a new run folder is made; an unfinished `run` goes on where it stopped. With `run_distribute` each process that msrun
-    started calls it and gets the folder of its rank. `callbacks` are told what happens, after those of the kit (see `training.callbacks`);
-    `on_step(trainer, loss)` is a callback of one function, called after each step. Raises ConfigError, ValueError or FileNotFoundError for
-    input that cannot be used, TypeError for what is no callback, `TrainingError` for a loss that is no number; the run is then marked as
-    failed, with the reason. Ctrl-C (KeyboardInterrupt) saves the state after the current step.
+    Without `run` a new run folder is made; an unfinished `run` goes on where it stopped. With `run_distribute` each
+    process that msrun started calls it and gets the folder of its rank. `callbacks` are told what happens, after those
+    of the kit (see `training.callbacks`); `on_step(trainer, loss)` is a callback of one function, called after each step.
+    Raises ConfigError, ValueError or FileNotFoundError for input that cannot be used, TypeError for what is no callback,
+    `TrainingError` for a loss that is no number; the run is then marked as failed, with the reason. Ctrl-C
+    (KeyboardInterrupt) saves the state after the current step.
     """
     yours = Callbacks(callbacks)
     last = [StepFunction(on_step)] if on_step else []

@@ -101,7 +101,7 @@ def _start_mlflow(client: Any, run: Run, where: dict[str, str]) -> str:
 
 # %% ../../nbs/training/01_trackers.ipynb #cell-013
 class Tracker(Callback):
-    "Hands the numbers of each epoch, and the scores after the last one as final/…, on to the tracker of the configuration; rank 0 does."
+    "Gives the numbers of each epoch, and the last scores as final/…, to the tracker of the configuration (rank 0)."
 
     def __init__(self):
         self.record, self.trainer = None, None
