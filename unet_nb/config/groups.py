@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from .geometry import NETWORKS, Geometry, geometry_of
 from ..core.colors import PALETTE
 from ..core.errors import ShortTraceback
+from ..core.registry import Registry
 
 # %% auto #0
-__all__ = ['GROUPS', 'Size', 'ModelName', 'ConfigError', 'Params', 'own_params', 'all_params', 'param', 'default_of',
-           'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'ModelParams', 'InputParams',
-           'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams', 'RanksParams',
-           'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ColorParams',
+__all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', 'Params', 'own_params', 'all_params', 'param',
+           'default_of', 'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'ModelParams',
+           'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams',
+           'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ColorParams',
            'CheckpointParams', 'ExportParams', 'ModelFileParams', 'TwoStepParams', 'CompareParams', 'JobsParams',
            'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams',
            'FetchCheckpointParams']
@@ -153,7 +155,7 @@ class PrepareParams(Params):
     workers: int = param(0, "processes; 0: one for each processor", ge=0)
 
 # %% ../../nbs/config/00_groups.ipynb #cell-011
-ModelName = Literal["unet_medical", "unet_simple", "unet_nested", "unet_fast"]
+ModelName = Annotated[str, AfterValidator(NETWORKS.spelling)]
 
 # %% ../../nbs/config/00_groups.ipynb #cell-012
 class ModelParams(ClassParams):
@@ -171,6 +173,11 @@ class ModelParams(ClassParams):
     use_deconv: bool = param(True, "unet_simple, unet_nested: up by transposed convolution; False: bilinear, 1x1")
     use_ds: bool = param(True, "unet_nested: deep supervision, one loss for each of its heads")
     level: int | None = param(None, "unet_nested: pruned network L1, L2, … up to its head; None: the whole", ge=1, le=8)
+
+    @property
+    def geometry(self) -> Geometry:
+        "Which sizes the chosen network takes, what it answers for, how far it sees."
+        return geometry_of(self)
 
 # %% ../../nbs/config/00_groups.ipynb #cell-032
 class InputParams(Params):
@@ -211,14 +218,17 @@ class AugmentParams(Params):
         0.0, "crop_size: share of the crops that are centred on a pixel of a class other than 0", ge=0, le=1
     )
 
+# %% ../../nbs/config/00_groups.ipynb #cell-046
+LOSSES = Registry("loss")  # by name, whether it weighs pixels and classes; the losses themselves are in `models.losses`
+LOSSES |= {"ce": True, "dice": False, "ce_dice": True, "focal": True, "tversky": False, "lovasz": False}
+LossName = Annotated[str, AfterValidator(LOSSES.spelling)]
+
 # %% ../../nbs/config/00_groups.ipynb #cell-034
 class LossParams(ClassParams):
     "What is minimised."
 
     heading = "The training"
-    loss: Literal["ce", "dice", "ce_dice", "focal", "tversky", "lovasz"] = param(
-        "ce", "ce (softmax cross-entropy), dice (soft), ce_dice (sum), focal, tversky, lovasz"
-    )
+    loss: LossName = param("ce", "ce (softmax cross-entropy), dice (soft), ce_dice (sum), focal, tversky, lovasz")
     class_weights: list[float] | Literal["balanced"] | None = param(
         None, "ce, ce_dice, focal: one a class; balanced: by frequency; None: 1"
     )
@@ -228,9 +238,10 @@ class LossParams(ClassParams):
     focal_gamma: float = param(2.0, "focal: exponent that turns down easy pixels", ge=0)
 
     def _check_border(self) -> str | None:
-        if not self.border_weight or self.loss in ("ce", "ce_dice", "focal"):
+        if not self.border_weight or LOSSES[self.loss]:
             return None
-        return f"border_weight: the loss {self.loss} does not weigh pixels; use ce, ce_dice or focal"
+        weighing = ", ".join(name for name, weighs in LOSSES.items() if weighs)
+        return f"border_weight: the loss {self.loss} does not weigh pixels; use one of {weighing}"
 
     def _check_weights(self) -> str | None:
         given, classes = self.class_weights, self.num_classes

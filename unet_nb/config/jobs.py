@@ -29,7 +29,7 @@ from unet_nb.config.groups import (
     all_params,
     default_of,
 )
-from .geometry import size_error, valid_output_size
+from .geometry import crop_error, level_error, size_error
 from .values import RETIRED, parse_value, real_names, unknown_parameter
 from ..core.paths import is_url, url_error
 from ..core.text import shortened
@@ -170,47 +170,15 @@ JobConfig.replace, JobConfig.of = _replace, classmethod(_of)
 class NetworkConfig(InputParams, ModelParams, JobConfig):
     "A network, and how an image becomes its input."
 
-    @property
-    def network_depth(self) -> int:
-        "Number of down-samplings of the chosen network."
-        return self.depth or (2 if self.model_name == "unet_fast" else 4)
-
-    @property
-    def size_divisor(self) -> int:
-        "By what the sides of the input of a padded network must divide."
-        return 2**self.network_depth * (self.stem_factor if self.model_name == "unet_fast" else 1)
-
     def _check_crop(self) -> str | None:
-        return _crop_error(self)
+        return crop_error(self)
 
     def _check_size(self) -> str | None:
         name = "crop_size" if self.crop_size else "image_size"
         return size_error(self, getattr(self, name), name)
 
     def _check_level(self) -> str | None:
-        if self.level is None or (self.model_name == "unet_nested" and self.level <= self.network_depth):
-            return None
-        levels = f"1 to {self.network_depth if self.model_name == 'unet_nested' else 4}"
-        return f"level: prunes unet_nested to one of its levels {levels}; {self.model_name} with level {self.level} is not possible"
-
-# %% ../../nbs/config/03_jobs.ipynb #cell-009
-def _crop_error(c: NetworkConfig) -> str | None:
-    if c.crop is None:
-        return None
-    if c.model_name != "unet_medical":
-        return f"crop: only unet_medical shrinks its input; {c.model_name} needs crop: None"
-    if c.crop_size is not None:
-        return (
-            "crop and crop_size: the first resizes whole images, the second cuts native crops; set one of them to None"
-        )
-    if size_error(c, c.image_size, "image_size"):
-        return None  # said by _check_size
-    out = [valid_output_size(n, c.network_depth) for n in c.image_size]
-    return (
-        None
-        if c.crop == out
-        else f"crop: image_size {c.image_size} gives an output of {out}, so crop must be {out}, not {c.crop}"
-    )
+        return level_error(self)
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-010
 class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
