@@ -21,6 +21,7 @@ import onnx
 import pandas as pd
 from mindspore import nn, ops
 
+from ..config.datasets import dataset_of
 from ..config.geometry import size_error, valid_output_size
 from ..config.groups import ConfigError, DataParams, EvalParams, ModelParams, TrainParams
 from ..config.jobs import Config
@@ -46,7 +47,7 @@ TILE = 1024  # pixels; larger images are computed in tiles
 def size_description(cfg: Config) -> dict[str, Any]:
     "The part `size` of a description: how an image is brought to a size that the network of `cfg` takes."
     if not cfg.crop_size:
-        turn = 1 if cfg.dataset == "ISBI" else -1  # folder data sets write sizes as (width, height)
+        turn = 1 if dataset_of(cfg).size_order == "hw" else -1
         return {"policy": "resize", "image_size": cfg.image_size[::turn], "crop": cfg.crop and cfg.crop[::turn]}
     if cfg.model_name == "unet_medical":
         side = next(n for n in range(1, 4096) if valid_output_size(n, cfg.network_depth))
