@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from .groups import ConfigError
 from .jobs import Config, default_of
 from .values import ALIASES, is_union, parse_value, unknown_parameter
+from ..core.registry import Registry
 
 # %% auto #0
 __all__ = ['parameters_cell', 'notebook_params', 'params_table']
@@ -80,7 +81,8 @@ def params_table() -> list[tuple[str, str, str, str]]:
 
 
 def _choices(field: FieldInfo) -> str:
-    "The values of a field that has a list of them, else its type."
+    "The values of a field that has a list or a register of them, else its type."
     if get_origin(field.annotation) is Literal:
         return "|".join(map(str, get_args(field.annotation)))
-    return "|".join((field.json_schema_extra or {}).get("choices", ())) or _type_text(field.annotation)
+    checks = [getattr(getattr(check, "func", None), "__self__", None) for check in field.metadata]
+    return next(("|".join(names) for names in checks if isinstance(names, Registry)), _type_text(field.annotation))

@@ -5,11 +5,11 @@
 # %% ../../nbs/config/00_groups.ipynb #cell-003
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from .datasets import DATASETS, dataset_name
+from .datasets import DatasetName
 from ..core.colors import PALETTE
 from ..core.errors import ShortTraceback
 
@@ -79,10 +79,8 @@ class DataParams(Params):
     data_path: str = param(
         "", "folder of the data set (ISBI: train-volume.tif and train-labels.tif); empty: a small generated stack"
     )
-    dataset: Annotated[str, BeforeValidator(dataset_name)] = param(
-        "ISBI",
-        "layout of data_path: ISBI stacks; else a folder with <id>/image.* + <id>/mask.*, or images/ + masks/",
-        json_schema_extra={"choices": DATASETS},
+    dataset: DatasetName = param(
+        "ISBI", "layout of data_path: ISBI stacks; else a folder with <id>/image.* + <id>/mask.*, or images/ + masks/"
     )
     image_size: Size = param(
         [256, 256],

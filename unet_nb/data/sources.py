@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..config.datasets import DATASETS, Dataset, dataset_name, is_generated
+from ..config.datasets import DATASETS, Dataset, is_generated
 from ..config.groups import ConfigError
 from ..config.jobs import Config
-from ..core.extensions import import_extensions
 from ..core.paths import resolve_path
+from ..core.registry import Registry, import_plugins
 from .convert import Summary, convert_coco, convert_nuclei, png_bytes, safe_id
 from .demo import demo_set, write_demo
 from unet_nb.data.folder import (
@@ -171,32 +171,27 @@ def _write_images(images: ImageSet, folder: Path, most: int = 8) -> Path:
     return folder
 
 # %% ../../nbs/data/07_sources.ipynb #cell-014
-SOURCES: dict[str, type[Source]] = {}
+SOURCES = Registry("dataset")  # the class of each kind
 
 
 def register_source(name: str, **facts: Any) -> Callable[[type[Source]], type[Source]]:
     "Decorator: `dataset: name` means this class; `facts` are those of `Dataset`. Raises ValueError for a taken name."
+    if not name or any(k.lower() == name.lower() and k != name for k in SOURCES):
+        raise ValueError(f"register_source: {name!r} is empty, or taken but for its capitals; choose another name")
 
     def register(cls: type[Source]) -> type[Source]:
-        taken = next((known for known in SOURCES if known.lower() == name.lower()), None)
-        mine = taken == name and _place(SOURCES[name]) == _place(cls)
-        if not name.strip() or (taken and not mine):
-            raise ValueError(f"register_source: {name!r} is empty or taken ({', '.join(SOURCES)} are); choose another")
-        if mine or name not in DATASETS:
-            DATASETS[name] = Dataset(**facts | {"class_names": tuple(facts.get("class_names", ()))})
+        declared = name in DATASETS and name not in SOURCES  # `config.datasets` has the facts of the kit's own
         SOURCES[name] = cls
+        if not declared:
+            DATASETS.data[name] = Dataset(**facts | {"class_names": tuple(facts.get("class_names", ()))})
         return cls
 
     return register
 
-
-def _place(cls: type) -> tuple[str, str]:
-    return cls.__module__, cls.__qualname__
-
 # %% ../../nbs/data/07_sources.ipynb #cell-015
 def named_source(cfg: Config) -> Source:
     "The source that `cfg.dataset` names, whether its files are there yet or not."
-    return SOURCES[dataset_name(cfg.dataset)](cfg)
+    return SOURCES[cfg.dataset](cfg)
 
 
 def source_of(cfg: Config) -> Source:
@@ -206,7 +201,7 @@ def source_of(cfg: Config) -> Source:
 
 def recognised(folder: Path) -> str:
     "The `dataset` of what lies in `folder`: the first kind that recognises it, else folder."
-    import_extensions()
+    import_plugins()
     return next((name for name, cls in SOURCES.items() if cls.recognises(folder)), "folder")
 
 # %% ../../nbs/data/07_sources.ipynb #cell-017
