@@ -115,10 +115,10 @@ export(exported, checkpoint, start_run(exported, "export")).rename("unet.onnx")
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_the_tutorial_runs():
+@pytest.mark.parametrize("page", ["ten_minutes", "one_batch"])
+def test_the_page_runs(page):
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(ROOT / "nbs/docs/ten_minutes.ipynb", as_version=4)
-    NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT / "nbs/docs")}}
-    ).execute()
+    notebook = nbformat.read(ROOT / f"nbs/docs/{page}.ipynb", as_version=4)
+    resources = {"metadata": {"path": str(ROOT / "nbs/docs")}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()

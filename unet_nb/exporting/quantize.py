@@ -196,7 +196,8 @@ def export_report(cfg: Config, checkpoint: Checkpoint, run: Run) -> pd.DataFrame
         table = score_variants(forwards, cfg, val)
         megabytes = {name: path.stat().st_size / 1e6 for name, (path, _) in variants.items()}
         table.insert(0, "megabytes", pd.Series(megabytes))
-        table.insert(3, "dice_change", table.dice_coeff - table.dice_coeff["checkpoint"])
+        dice = table.dice_coeff.astype(float)  # None where it is undefined
+        table.insert(3, "dice_change", dice - dice["checkpoint"])
         table["milliseconds"] = pd.Series(latencies(forwards, x))
         table["speed"] = table.milliseconds["checkpoint"] / table.milliseconds
         write_text(run.path / "report.csv", table.to_csv())
