@@ -67,7 +67,7 @@ def test_no_module_but_the_owners_knows_a_kind_by_name():
 
 @pytest.fixture(scope="module")
 def npz(tmp_path_factory):
-    "The source of the documentation in a file of its own, and ten generated pictures for it; the kit knows neither yet."
+    "The source of the documentation in a file of its own, and ten generated pictures for it; the kit knows neither."
     from unet_nb.data.demo import demo_set
 
     page = (ROOT / "nbs/docs/extending.md").read_text(encoding="utf-8")

@@ -416,7 +416,7 @@ def doctor(
     figure: str | None,
     fix_into: str | None,
 ) -> None:
-    "Examine a data set (a folder of images and masks, ISBI stacks, or a kind of your own): what is wrong with it, where, and the fix. Exit code 1 for errors."
+    "Examine a data set (images and masks, ISBI stacks, a kind of your own): what is wrong, where, and the fix. Exit code 1 for errors."
     from unet_nb.config.jobs import Config
     from unet_nb.core.paths import resolve_path
     from unet_nb.data import doctor as room

@@ -180,9 +180,9 @@ class Augment:
 
 # %% ../../nbs/data/05_augment.ipynb #cell-035
 def build_augment(cfg) -> Augment:
-    """The chain that a configuration asks for: `cfg.augment` (a preset or a list) where `cfg.train_augment` is true, else one that changes nothing.
+    """The chain that a configuration asks for: `cfg.augment` (a preset or a list) where `cfg.train_augment` is true.
 
-    The preset zoo alone means that of the kind of data set.
+    Else it is one that changes nothing. The preset zoo alone means that of the kind of data set.
     """
     if not cfg.train_augment:
         return Augment()

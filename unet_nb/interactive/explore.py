@@ -392,7 +392,7 @@ def newest_or_example(run: str | Path = "", output_path: str | Path = "runs") ->
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-052
 def new_images(run: Run) -> Path:
-    "Images for a first prediction with `run`, as its source has them: its own, a test stack, or new ones in the run folder."
+    "Images for a first prediction with `run`, as its source has them: its own, a test stack, or new ones in its folder."
     return source_of(run.cfg).new_images(run.path / "new_images")
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-053
