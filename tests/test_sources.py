@@ -71,7 +71,9 @@ def npz(tmp_path_factory):
     from unet_nb.data.demo import demo_set
 
     page = (ROOT / "nbs/docs/extending.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page.partition("\n## A data source\n")[2].partition("\n## ")[0], re.S)
+    (code,) = re.findall(
+        r"```python\n# npz_source.py\n(.*?)```", page.partition("\n## A data source\n")[2].partition("\n## ")[0], re.S
+    )
     assert len(code.splitlines()) <= 20
     folder = tmp_path_factory.mktemp("own")
     (folder / "npz_source.py").write_text(code)
@@ -167,7 +169,7 @@ def test_plan_and_doctor_in_other_processes(run, cfg):
     assert told.exit_code == 0, told.output
     assert "10" in told.output
     told = CliRunner().invoke(cli, ["doctor", cfg.data_path, "--dataset", "npz", "--fix-into", os.devnull])
-    assert "npz data are read as they are" in told.output
+    assert "other data are read as they are" in told.output
 
 
 def test_cross_validation_and_conversion(run, cfg):

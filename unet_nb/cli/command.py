@@ -222,7 +222,7 @@ def sweep(
         room.run_sweep(run, jobs, scheduler(cluster, run.path / "submitit", dict(cluster_params)) if cluster else None)
     click.echo(run.path)
     if run.status["state"] == "failed":
-        raise RunFailed(f"{run.status['reason']}; {run.go_on()}")
+        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-009
 @cli.command()
@@ -382,6 +382,16 @@ def predict(
     for path in predict_files(predictor, images, output, Wanted(probabilities, challenge, color)):
         click.echo(path)
 
+# %% ../../nbs/cli/00_command.ipynb #cell-116
+def _examined(data: str, dataset: str, reading: dict) -> tuple:
+    "What `doctor` examines in the folder `data` and the options for it; without a name the kind is recognised."
+    from unet_nb.config.jobs import Config
+    from unet_nb.core.paths import resolve_path
+    from unet_nb.data.sources import recognised, source_of
+
+    dataset = dataset or recognised(resolve_path(data))
+    return source_of(Config(data_path=data, dataset=dataset, **reading)).examined()
+
 # %% ../../nbs/cli/00_command.ipynb #cell-016
 @cli.command()
 @click.argument("data")
@@ -417,14 +427,11 @@ def doctor(
     fix_into: str | None,
 ) -> None:
     "Examine a data set (images and masks, ISBI stacks, a kind of your own): what is wrong, where, and the fix. Exit code 1 for errors."
-    from unet_nb.config.jobs import Config
     from unet_nb.core.paths import resolve_path
     from unet_nb.data import doctor as room
-    from unet_nb.data.sources import recognised, source_of
 
     reading = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
-    cfg = Config(data_path=data, dataset=dataset or recognised(resolve_path(data)), **reading)
-    examined, options = source_of(cfg).examined()
+    examined, options = _examined(data, dataset, reading)
     report = room.examine(examined, classes, **options)
     click.echo(report.to_json() if as_json else str(report))
     if figure:
@@ -432,9 +439,7 @@ def doctor(
 
         click.echo(f"examples: {save_figure(report.figure(), figure)}")
     if fix_into and not isinstance(examined, Path):
-        raise click.UsageError(
-            f"--fix-into works on folders of images and masks; {cfg.dataset} data are read as they are"
-        )
+        raise click.UsageError("--fix-into works on folders of images and masks; other data are read as they are")
     if fix_into:
         click.echo(str(room.fix_into(examined, resolve_path(fix_into), classes, **options)))
     if not report.ok:

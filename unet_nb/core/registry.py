@@ -95,6 +95,11 @@ class Registry(UserDict):
         super().__setitem__(name, thing)
         note_plugin(thing)
 
+    def replace(self, name: str, thing: Any) -> None:
+        "Register `thing`, also where the name is taken."
+        self.data.pop(name, None)
+        self[name] = thing
+
     def __missing__(self, name: str) -> Any:
         import_plugins()
         if name not in self.data:
@@ -105,9 +110,9 @@ class Registry(UserDict):
 
     def spelling(self, name: str) -> str:
         "The known name that `name` means, capitals or not. Raises ValueError in words."
-        spelled = next((known for known in self.data if known.lower() == name.lower()), name)
-        self[spelled]  # says what is wrong with a name that is unknown
-        return spelled
+        if name not in self.data:
+            import_plugins()
+        return next((known for known in self.data if known.lower() == name.lower()), None) or self.__missing__(name)
 
 # %% ../../nbs/core/07_registry.ipynb #cell-014
 def _definition(thing: Any) -> Any:

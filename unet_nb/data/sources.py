@@ -183,7 +183,7 @@ def register_source(name: str, **facts: Any) -> Callable[[type[Source]], type[So
         declared = name in DATASETS and name not in SOURCES  # `config.datasets` has the facts of the kit's own
         SOURCES[name] = cls
         if not declared:
-            DATASETS.data[name] = Dataset(**facts | {"class_names": tuple(facts.get("class_names", ()))})
+            DATASETS.replace(name, Dataset(**facts | {"class_names": tuple(facts.get("class_names", ()))}))
         return cls
 
     return register
