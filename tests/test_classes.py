@@ -42,9 +42,7 @@ def test_the_alarm_and_the_cure(tmp_path):
     )
     collapsed = fit(plain)
     assert "the network has collapsed: it answers class 0" in (collapsed.path / "log.txt").read_text()
-    weighted = fit(
-        plain.replace(class_weights="balanced", loss="ce_dice", foreground_crops=0.7, lr=0.005, epochs=80)
-    )
+    weighted = fit(plain.replace(class_weights="balanced", loss="ce_dice", foreground_crops=0.7, lr=0.005, epochs=80))
     recalls = [row["recall"] for row in weighted.metrics["per_class"]]
     assert min(recalls) > 0.5, recalls
     print(

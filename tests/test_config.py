@@ -8,7 +8,7 @@ import yaml
 
 from unet_nb.config.cells import notebook_params, parameters_cell
 from unet_nb.config.groups import ConfigError, all_params, default_of
-from unet_nb.config.jobs import JOBS, TrainConfig
+from unet_nb.config.jobs import JOBS
 from unet_nb.config.recipes import load_params
 from unet_nb.config.values import ALIASES
 

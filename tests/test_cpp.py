@@ -49,7 +49,9 @@ def write(program, tmp_path_factory):
     from unet_nb.runs.checkpoint import load_checkpoint, save_checkpoint
 
     folder = tmp_path_factory.mktemp("model")
-    cfg = ExportConfig(base_channels=8, depth=1, num_channels=3, channel_order="BGR", crop_size=[64, 64], file_format="ONNX")
+    cfg = ExportConfig(
+        base_channels=8, depth=1, num_channels=3, channel_order="BGR", crop_size=[64, 64], file_format="ONNX"
+    )
     ms.set_seed(0)
     net = create_model(cfg).set_train(False)
     described = description(

@@ -9,9 +9,12 @@ import ast
 import json
 from typing import Any, Literal, get_args, get_origin
 
+from pydantic.fields import FieldInfo
+
 from .groups import ConfigError, all_params, default_of, own_params
 from .jobs import JOBS, job_config, listed_groups
 from .values import ALIASES, RETIRED, is_union, parse_value, unknown_parameter
+from ..core.registry import Registry
 
 # %% auto #0
 __all__ = ['parameters_cell', 'notebook_params', 'params_table']
@@ -82,10 +85,7 @@ def params_table() -> list[tuple[str, str, str, str, list[str]]]:
 
     `jobs` are those whose notebook lists it, then in brackets those that take it all the same.
     """
-    return [
-        (n, _choices(f.annotation), repr(default_of(f)), f.description or "", _jobs_of(n))
-        for n, f in all_params().items()
-    ]
+    return [(n, _choices(f), repr(default_of(f)), f.description or "", _jobs_of(n)) for n, f in all_params().items()]
 
 
 def _jobs_of(name: str) -> list[str]:
@@ -94,5 +94,9 @@ def _jobs_of(name: str) -> list[str]:
     return [j for j in takes if name in listed[j]] + [f"({j})" for j in takes if name not in listed[j]]
 
 
-def _choices(annotation: Any) -> str:
-    return "|".join(map(str, get_args(annotation))) if get_origin(annotation) is Literal else _type_text(annotation)
+def _choices(field: FieldInfo) -> str:
+    "The values of a field that has a list or a register of them, else its type."
+    if get_origin(field.annotation) is Literal:
+        return "|".join(map(str, get_args(field.annotation)))
+    checks = [getattr(getattr(check, "func", None), "__self__", None) for check in field.metadata]
+    return next(("|".join(names) for names in checks if isinstance(names, Registry)), _type_text(field.annotation))

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from .datasets import DatasetName
 from .geometry import NETWORKS, Geometry, geometry_of
 from ..core.colors import PALETTE
 from ..core.errors import ShortTraceback
@@ -103,9 +104,7 @@ class DataParams(ClassParams):
     data_path: str = param(
         "", "folder of the data set (ISBI: train-volume.tif, train-labels.tif); empty: generated stack"
     )
-    dataset: Literal["ISBI", "Cell_nuclei", "COCO", "folder"] = param(
-        "ISBI", "ISBI (stacks), or a folder with <id>/image.* + mask.* or images/ + masks/"
-    )
+    dataset: DatasetName = param("ISBI", "ISBI (stacks), or a folder with <id>/image.* + mask.* or images/ + masks/")
     two_class: Literal["auto", "ids", "half", "nonzero"] = param(
         "auto", "folder data, 2 classes: masks as auto (0/1 or black/white), ids, half (of white), nonzero"
     )

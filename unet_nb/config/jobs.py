@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 import yaml
 from pydantic import PrivateAttr, ValidationError, model_validator
 
+from .datasets import class_names, data_name
+from .geometry import crop_error, level_error, size_error
 from unet_nb.config.groups import (
     ColorParams,
     ConfigError,
@@ -29,7 +31,6 @@ from unet_nb.config.groups import (
     all_params,
     default_of,
 )
-from .geometry import crop_error, level_error, size_error
 from .values import RETIRED, parse_value, real_names, unknown_parameter
 from ..core.paths import is_url, url_error
 from ..core.text import shortened
@@ -186,11 +187,8 @@ class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
 
     @property
     def class_names(self) -> list[str]:
-        "Names of the classes for tables and exported files: those of coco_classes, of the known two-class data sets, else numbers."
-        known = {"ISBI": ["membrane", "cell"], "Cell_nuclei": ["background", "nucleus"]}.get(self.dataset, [])
-        return self.coco_classes or (
-            known if len(known) == self.num_classes else [str(k) for k in range(self.num_classes)]
-        )
+        "Names of the classes for tables and exported files, see `datasets.class_names`."
+        return class_names(self)
 
     def _check_demo(self) -> str | None:
         if self.data_path or self.demo_slices * self.demo_size**2 <= 2**30:
@@ -219,7 +217,7 @@ class RunConfig(RunParams, UploadParams, JobConfig):
         "What the job works on, for the name of its folder: network and data set, where it has them."
         if not isinstance(self, SampleConfig):
             return ""
-        return f"{self.model_name}_{self.dataset if self.data_path else 'demo'}".lower()
+        return f"{self.model_name}_{data_name(self)}".lower()
 
     def _check_urls(self) -> str | None:
         given = lambda *names: {name: url for name in names if (url := getattr(self, name, ""))}

@@ -14,8 +14,8 @@ import numpy as np
 
 from ..config.groups import ConfigError
 from ..config.jobs import InferConfig, InferMindirConfig, NetworkConfig, PredictConfig, job_config
-from ..config.values import real_names
 from ..config.recipes import load_params
+from ..config.values import real_names
 from ..core.files import write_json
 from ..core.paths import resolve_path
 from ..data.pipeline import load_split

@@ -33,6 +33,7 @@ from ..core.text import duration, shortened
 if TYPE_CHECKING:
     import pandas as pd  # 0.6 s to import; only two functions need it
 
+from ..config.datasets import data_name
 from ..config.recipes import load_params
 from ..core.errors import short_errors
 from ..core.paths import resolve_path, shipped_dir, work_dir
@@ -519,7 +520,7 @@ def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
                     "kind": run.status["kind"],
                     "state": run_state(run),
                     "model_name": getattr(cfg, "model_name", ""),
-                    "data": getattr(cfg, "data_path", None) or ("demo" if isinstance(cfg, DemoParams) else ""),
+                    "data": getattr(cfg, "data_path", "") or (data_name(cfg) if isinstance(cfg, DemoParams) else ""),
                     "dice_coeff": metrics.get("dice_coeff"),
                     "iou": metrics.get("iou"),
                     "mean_iou": metrics.get("mean_iou"),

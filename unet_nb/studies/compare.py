@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-
 from ..config.groups import ConfigError, all_params
 from ..core.files import write_json, write_text
 from ..core.paths import resolve_path

@@ -33,6 +33,7 @@ from ..core.paths import resolve_path
 from ..data.isbi import save_stack
 from ..data.pipeline import load_split
 from ..data.samples import Sample
+from ..data.sources import source_of
 from ..figures.plots import prediction_figure
 from ..figures.report import Picture, html_report, panels
 from ..inference.predict import ensemble
@@ -52,10 +53,7 @@ from ..training.fit import changed_files, data_digests
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-006
 def fold_configs(cfg: CrossValidateConfig) -> list[TrainConfig]:
     "A training configuration for each fold (cross_valid_ind 1 … num_folds) and member (seed, seed + 1, …), member by member within a fold. Raises ConfigError."
-    if cfg.data_path and cfg.dataset != "ISBI" and cfg.fold_scheme == "zoo":
-        raise ConfigError(
-            "fold_scheme: zoo cuts a folder of images only once; take shuffled or blocks for cross-validation"
-        )
+    source_of(cfg).check_folds()
     if cfg.resume:
         raise ConfigError(
             "resume: each fold starts afresh, since a checkpoint may have seen its held-out images; set it to False"

@@ -24,8 +24,8 @@ from matplotlib.figure import Figure
 
 from ..config.groups import ConfigError, all_params
 from ..config.jobs import CrossValidateConfig, TrainConfig, job_config
-from ..config.values import ALIASES
 from ..config.recipes import merge_params
+from ..config.values import ALIASES
 from ..core.files import write_json, write_text
 from ..core.paths import resolve_path, work_dir
 from ..core.text import duration
