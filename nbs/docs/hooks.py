@@ -57,10 +57,11 @@ def parameters_page() -> str:
     )  # a|b|c, choices: a, b, c
     parts = [
         "# Parameters",
-        "In a recipe (`name: value`), as `-p name value` of a command, or in the first code cell of a run notebook, which lists those "
-        "of its job; `unet_nb params` lists them too. A parameter of another job is accepted and left out, and the log of the run names it; "
-        "a name that does not exist is an error that names the nearest one that does. Jobs in brackets take a parameter that their "
-        "notebook does not list: what a checkpoint or an exported file knows itself, and what is seldom set.",
+        "In a recipe (`name: value`), as `-p name value` of a command, or in the first code cell of a run notebook, which "
+        "lists those of its job; `unet_nb params` lists them too. A parameter of another job is accepted and left out, and "
+        "the log of the run names it; a name that does not exist is an error that names the nearest one that does. Jobs in "
+        "brackets take a parameter that their notebook does not list: what a checkpoint or an exported file knows itself, "
+        "and what is seldom set.",
     ]
     heads = ["parameter", "type", "default", "meaning", "jobs"]
     for group in GROUPS:

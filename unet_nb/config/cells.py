@@ -49,7 +49,7 @@ def _literal(value: Any) -> str:
 
 # %% ../../nbs/config/05_cells.ipynb #cell-009
 def notebook_params(namespace: dict[str, Any]) -> dict[str, Any]:
-    """The parameters given in a notebook: among its variables (`globals()`) those that differ from the default or that papermill injected.
+    """The parameters given in a notebook: variables (`globals()`) that differ from the default or that papermill injected.
 
     Plain values (numbers, text, lists, None) with a name that is no parameter of any job raise `ConfigError`; names with a leading
     underscore are left alone.
@@ -61,11 +61,14 @@ def notebook_params(namespace: dict[str, Any]) -> dict[str, Any]:
     for name in found:
         if ALIASES.get(name, name) not in known and name not in RETIRED:
             raise ConfigError(
-                f"{unknown_parameter(name, known)} (a variable of your own in this notebook needs a name that begins with _)"
+                f"{unknown_parameter(name, known)} "
+                "(a variable of your own in this notebook needs a name that begins with _)"
             )
     given = _injected(namespace.get("In", []))
-    differs = lambda name, value: parse_value(value, known[name].annotation) != default_of(known[name])
-    return {k: v for k, v in found.items() if k in given or k not in known or differs(k, v)}
+    usual = [
+        k for k in found.keys() & known.keys() if parse_value(found[k], known[k].annotation) == default_of(known[k])
+    ]
+    return {k: v for k, v in found.items() if k in given or k not in usual}
 
 # %% ../../nbs/config/05_cells.ipynb #cell-010
 def _injected(sources: list[str]) -> set[str]:

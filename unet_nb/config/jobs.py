@@ -45,8 +45,8 @@ __all__ = ['HANDED_ON', 'PATHS', 'JOBS', 'CheckedParams', 'JobConfig', 'NetworkC
 class CheckedParams(Params):
     """Groups whose checks are called together.
 
-    A parameter of another job is left out. Raises `ConfigError` for a name that no job knows, a value out of range, or values that do not go
-    together, when it is made and when a value is set; the message has a line for each mistake.
+    A parameter of another job is left out. Raises `ConfigError` for a name that no job knows, a value out of range, or
+    values that do not go together, when it is made and when a value is set; the message has a line for each mistake.
     """
 
     def __init__(self, **values: Any):
@@ -220,19 +220,24 @@ class RunConfig(RunParams, UploadParams, JobConfig):
         return f"{self.model_name}_{data_name(self)}".lower()
 
     def _check_urls(self) -> str | None:
-        given = lambda *names: {name: url for name in names if (url := getattr(self, name, ""))}
-        for name, path in given(*PATHS).items():
+        for name, path in self._given(*PATHS).items():
             if is_url(path):
-                return f"{name}: is a path of this machine; for object storage set enable_modelarts: True and data_url, checkpoint_url or train_url"
-        urls = given("data_url", "train_url", "checkpoint_url")
+                remedy = "for object storage set enable_modelarts: True and data_url, checkpoint_url or train_url"
+                return f"{name}: is a path of this machine; {remedy}"
+        urls = self._given("data_url", "train_url", "checkpoint_url")
         for name, url in urls.items():
             if problem := url_error(url):
                 return f"{name}: the address {problem}"
         if urls and not self.enable_modelarts:
-            return f"{', '.join(urls)}: used only with enable_modelarts: True, which fetches before the job and uploads after it; set that too"
+            remedy = "which fetches before the job and uploads after it; set that too"
+            return f"{', '.join(urls)}: used only with enable_modelarts: True, {remedy}"
         if "data_url" in urls and not self.data_path:
-            return "data_path: with data_url it is the folder of this machine to which the data are fetched; set it, for example to /cache/data"
+            remedy = "set it, for example to /cache/data"
+            return f"data_path: with data_url it is the folder of this machine to which the data are fetched; {remedy}"
         return None
+
+    def _given(self, *names: str) -> dict[str, str]:
+        return {name: value for name in names if (value := getattr(self, name, ""))}
 
 
 PATHS = ("data_path", "output_path", "load_path", "checkpoint_file_path", "resume_ckpt", "model_file")
@@ -311,7 +316,8 @@ def _epochs_error(c: TrainConfig) -> str | None:
     if c.num_epochs:
         return None
     name = "distribute_epochs" if c.run_distribute else "epochs"
-    return f"{name}: {getattr(c, name)} is less than repeat ({c.repeat}), so there would be no epoch at all; raise {name} or lower repeat"
+    problem = f"{getattr(c, name)} is less than repeat ({c.repeat}), so there would be no epoch at all"
+    return f"{name}: {problem}; raise {name} or lower repeat"
 
 
 def _accumulation_error(c: TrainConfig) -> str | None:
@@ -319,7 +325,8 @@ def _accumulation_error(c: TrainConfig) -> str | None:
         return None
     name = "distribute_batchsize" if c.run_distribute else "batch_size"
     parts = [n for n in range(1, c.device_batch + 1) if c.device_batch % n == 0]
-    return f"accumulation_steps: {name} {c.device_batch} cannot be cut into {c.accumulation_steps} equal parts; take one of {parts}, or another {name}"
+    problem = f"{name} {c.device_batch} cannot be cut into {c.accumulation_steps} equal parts"
+    return f"accumulation_steps: {problem}; take one of {parts}, or another {name}"
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-016
 class EvaluateConfig(CheckpointParams, FetchCheckpointParams, FetchParams, ScoringConfig, RunConfig):
@@ -396,11 +403,17 @@ def listed_groups(config: type[JobConfig]) -> list[type[Params]]:
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-022
 def _html_rows(cfg: JobConfig, names: Sequence[str]) -> str:
-    "A row of HTML for each parameter: name, value, default, help."
-    row = "<tr><td style='text-align:left'><b>{}</b></td><td style='text-align:left'>{}</td><td style='text-align:left;color:gray'>{}</td><td style='text-align:left'>{}</td></tr>"
-    cells = lambda name, field: (name, repr(getattr(cfg, name)), repr(default_of(field)), field.description or "")
-    rows = "".join(row.format(*map(html.escape, cells(name, type(cfg).model_fields[name]))) for name in names)
-    return f"<table><tr>{''.join(f'<th style=text-align:left>{title}</th>' for title in ('parameter', 'value', 'default', 'meaning'))}</tr>{rows}</table>"
+    "A table of HTML with a row for each parameter: name, value, default, help."
+    left = "<td style='text-align:left{}'>{}</td>"
+    heads = "".join(f"<th style=text-align:left>{head}</th>" for head in ("parameter", "value", "default", "meaning"))
+    rows = []
+    for name in names:
+        field = type(cfg).model_fields[name]
+        texts = (repr(getattr(cfg, name)), repr(default_of(field)), field.description or "")
+        value, default, help = map(html.escape, texts)
+        cells = (("", f"<b>{name}</b>"), ("", value), (";color:gray", default), ("", help))
+        rows.append(f"<tr>{''.join(left.format(*cell) for cell in cells)}</tr>")
+    return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-023
 def _config_html(self: JobConfig) -> str:

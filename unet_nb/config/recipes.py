@@ -81,7 +81,7 @@ def merge_params(files: Sequence[str | Path], overrides: dict[str, Any]) -> dict
 
 # %% ../../nbs/config/04_recipes.ipynb #cell-010
 def load_params(*files: str | Path, job: str = "train", **overrides: Any) -> RunConfig:
-    """The checked configuration of a job (a name in `config.jobs.JOBS`) from recipes and single values, see `merge_params`.
+    """The checked configuration of a job (a key of `JOBS`) from recipes and single values, see `merge_params`.
 
     Parameters of other jobs are left out and kept in `ignored`. Raises ConfigError that names the file and the parameter.
     """

@@ -85,7 +85,7 @@ def env_info(device_target: str = "CPU") -> dict[str, Any]:
 
 
 def _job_of(kind: str | None) -> str:
-    "The job whose parameters a run of `kind` has: a sweep has those of all it can run, ranks and runs of scripts those of a training."
+    "The job whose parameters a run of `kind` has: a sweep those of all it can run, ranks and scripts those of a training."
     return kind if kind in JOBS else "cross_validate" if kind == "sweep" else "train"
 
 
