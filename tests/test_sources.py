@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from unet_nb.config.datasets import DATASETS
 from unet_nb.config.groups import ConfigError
-from unet_nb.config.jobs import TrainConfig
+from unet_nb.config.jobs import Config
 from unet_nb.core.registry import PLUGINS
 from unet_nb.data.sources import SOURCES
 
@@ -51,7 +51,7 @@ def names(node: ast.AST) -> set[str]:
 def test_decisions_are_seen():
     for code in ("cfg.dataset == 'folder'", "x in ('ISBI', 'COCO')", "{'COCO': 1}", "t[cfg.dataset]", "t.get(dataset)"):
         assert decisions(ast.parse(code)), code
-    assert not decisions(ast.parse("print(cfg.dataset); TrainConfig(dataset='COCO'); {'folder': 1, 'dataset': name}"))
+    assert not decisions(ast.parse("print(cfg.dataset); Config(dataset='COCO'); {'folder': 1, 'dataset': name}"))
 
 
 def test_no_module_but_the_owners_knows_a_kind_by_name():
@@ -83,7 +83,7 @@ def npz(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(PLUGINS, "")
         with pytest.raises(ConfigError, match=f"'npz' is not known.*{PLUGINS}"):
-            TrainConfig(dataset="npz")
+            Config(dataset="npz")
         patch.setenv(PLUGINS, str(folder / "npz_source.py"))
         yield folder
     sys.modules.pop("npz_source", None)
@@ -93,7 +93,7 @@ def npz(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cfg(npz):
-    return TrainConfig(
+    return Config(
         dataset="npz",
         data_path=str(npz / "pictures"),
         image_size=[64, 64],
@@ -154,7 +154,7 @@ def test_export(run, cfg):
     from unet_nb.runs.checkpoint import find_checkpoint, load_checkpoint
     from unet_nb.runs.folder import start_run
 
-    chosen = TrainConfig(**cfg.model_dump() | {"file_format": "ONNX"})
+    chosen = Config(**cfg.model_dump() | {"file_format": "ONNX"})
     file = export(chosen, load_checkpoint(find_checkpoint(run.path)), start_run(chosen, "export"))
     again, _ = config_for_model({"model_file": str(file)}, "onnx")
     assert (again.dataset, again.data_path) == ("npz", cfg.data_path)
@@ -192,4 +192,4 @@ def test_a_mask_that_does_not_fit_is_refused_in_words(run, cfg, npz):
         arrays = np.load(file)
         np.savez(npz / "wrong" / file.name, image=arrays["image"], mask=arrays["mask"] * 7)
     with pytest.raises(ValueError, match="wrong, demo-.*class ids 7"):
-        fit(TrainConfig(**cfg.model_dump() | {"data_path": str(npz / "wrong")}))
+        fit(Config(**cfg.model_dump() | {"data_path": str(npz / "wrong")}))

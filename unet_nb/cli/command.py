@@ -386,12 +386,12 @@ def predict(
 # %% ../../nbs/cli/00_command.ipynb #cell-116
 def _examined(data: str, dataset: str, reading: dict) -> tuple:
     "What `doctor` examines in the folder `data` and the options for it; without a name the kind is recognised."
-    from unet_nb.config.jobs import TrainConfig
+    from unet_nb.config.jobs import PrepareConfig
     from unet_nb.core.paths import resolve_path
     from unet_nb.data.sources import recognised, source_of
 
     dataset = dataset or recognised(resolve_path(data))
-    return source_of(TrainConfig(data_path=data, dataset=dataset, **reading)).examined()
+    return source_of(PrepareConfig(data_path=data, dataset=dataset, **reading)).examined()
 
 # %% ../../nbs/cli/00_command.ipynb #cell-016
 @cli.command()

@@ -36,7 +36,7 @@ from unet_nb.data.samples import (
     set_channels,
     without_alpha,
 )
-from .tiling import Forward, Span, Tiling, as_is, blended_spans, predict_bands
+from .tiling import Forward, Span, Tiling, blended_spans, predict_bands
 from ..runs.folder import _flock
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-015

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcore.basics import patch
 
-from ..config.groups import ConfigError, DataParams, FetchParams, KeepParams
+from ..config.groups import ConfigError, DemoParams, FetchParams, KeepParams
 from ..config.jobs import JOBS, RunConfig
 from ..core.files import read_json, write_json, write_text
 from ..core.text import duration, shortened
@@ -520,7 +520,7 @@ def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
                     "kind": run.status["kind"],
                     "state": run_state(run),
                     "model_name": getattr(cfg, "model_name", ""),
-                    "data": (cfg.data_path or data_name(cfg)) if isinstance(cfg, DataParams) else "",
+                    "data": getattr(cfg, "data_path", "") or (data_name(cfg) if isinstance(cfg, DemoParams) else ""),
                     "dice_coeff": metrics.get("dice_coeff"),
                     "iou": metrics.get("iou"),
                     "mean_iou": metrics.get("mean_iou"),
