@@ -401,7 +401,7 @@ def timed_training(request: str) -> None:
     "What the process does: train as the request (JSON of cfg and the time of the start) says; the last line of the output is the curve, seconds since the start, epochs' steps and dice."
     wanted = json.loads(request)
     from unet_nb.runs.folder import start_run
-    from unet_nb.training.callbacks import Callback
+    from unet_nb.training.events import Callback
     from unet_nb.training.fit import fit
 
     class Clock(Callback):
