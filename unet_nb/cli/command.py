@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
 import click
 
@@ -221,7 +222,7 @@ def sweep(
         room.run_sweep(run, jobs, scheduler(cluster, run.path / "submitit", dict(cluster_params)) if cluster else None)
     click.echo(run.path)
     if run.status["state"] == "failed":
-        raise RunFailed(f"{run.status['reason']}; {run.go_on()}")
+        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-009
 @cli.command()
@@ -381,10 +382,21 @@ def predict(
     for path in predict_files(predictor, images, output, Wanted(probabilities, challenge, color)):
         click.echo(path)
 
+# %% ../../nbs/cli/00_command.ipynb #cell-116
+def _examined(data: str, dataset: str, reading: dict) -> tuple:
+    "What `doctor` examines in the folder `data` and the options for it; without a name the kind is recognised."
+    from unet_nb.config.jobs import Config
+    from unet_nb.core.paths import resolve_path
+    from unet_nb.data.sources import recognised, source_of
+
+    dataset = dataset or recognised(resolve_path(data))
+    return source_of(Config(data_path=data, dataset=dataset, **reading)).examined()
+
 # %% ../../nbs/cli/00_command.ipynb #cell-016
 @cli.command()
 @click.argument("data")
 @click.option("-c", "--classes", default=2, show_default=True, help="Number of classes, background included.")
+@click.option("--dataset", default="", help="As the parameter dataset (default: what the files in DATA look like).")
 @click.option(
     "--split",
     default=0.8,
@@ -406,6 +418,7 @@ def predict(
 def doctor(
     data: str,
     classes: int,
+    dataset: str,
     split: float,
     group_key: str | None,
     two_class: str,
@@ -413,24 +426,22 @@ def doctor(
     figure: str | None,
     fix_into: str | None,
 ) -> None:
-    "Examine a data set (a folder of images and masks, or of ISBI stacks): what is wrong with it, where, and the fix. Exit code 1 for errors."
+    "Examine a data set (images and masks, ISBI stacks, a kind of your own): what is wrong, where, and the fix. Exit code 1 for errors."
     from unet_nb.core.paths import resolve_path
     from unet_nb.data import doctor as room
-    from unet_nb.data.isbi import load_isbi
 
-    path = resolve_path(data)
-    options = {"split": split, "groups": group_key, "two_class": two_class}
-    is_stack = (path / "train-volume.tif").exists()
-    report = room.examine(load_isbi(path) if is_stack else path, classes, **options)
+    reading = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
+    examined, options = _examined(data, dataset, reading)
+    report = room.examine(examined, classes, **options)
     click.echo(report.to_json() if as_json else str(report))
     if figure:
         from unet_nb.figures.plots import save_figure
 
         click.echo(f"examples: {save_figure(report.figure(), figure)}")
-    if fix_into and is_stack:
-        raise click.UsageError("--fix-into works on folders of images and masks; ISBI stacks are read as they are")
+    if fix_into and not isinstance(examined, Path):
+        raise click.UsageError("--fix-into works on folders of images and masks; other data are read as they are")
     if fix_into:
-        click.echo(str(room.fix_into(path, resolve_path(fix_into), classes, **options)))
+        click.echo(str(room.fix_into(examined, resolve_path(fix_into), classes, **options)))
     if not report.ok:
         sys.exit(1)
 

@@ -401,20 +401,22 @@ def timed_training(request: str) -> None:
     "What the process does: train as the request (JSON of cfg and the time of the start) says; the last line of the output is the curve, seconds since the start, epochs' steps and dice."
     wanted = json.loads(request)
     from unet_nb.runs.folder import start_run
+    from unet_nb.training.callbacks import Callback
     from unet_nb.training.fit import fit
 
-    offset = []
+    class Clock(Callback):
+        "How many seconds before the training the process began: its rows count from the training's own begin."
 
-    def on_step(trainer, loss):
-        if not offset:
-            offset.append(time.time() - wanted["start"] - trainer.seconds)
+        def on_fit_begin(self, trainer):
+            self.before = time.time() - wanted["start"] - trainer.seconds
 
-    run = fit(cfg := Config(**wanted["cfg"]), start_run(cfg), on_step)
+    cfg, clock = Config(**wanted["cfg"]), Clock()
+    run = fit(cfg, start_run(cfg), [clock])
     history = run.history
     print(
         json.dumps(
             {
-                "seconds": (history.seconds + offset[0]).tolist(),
+                "seconds": (history.seconds + clock.before).tolist(),
                 "steps": history.steps.tolist(),
                 "dice_coeff": history.dice_coeff.tolist(),
                 "run": str(run.path),
