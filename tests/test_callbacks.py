@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kill_and_resume import PARAMS
 
-from unet_nb.config.jobs import Config
+from unet_nb.config.jobs import TrainConfig
 from unet_nb.runs.folder import Run
 from unet_nb.training.callbacks import Callback, TrainingError
 from unet_nb.training.fit import fit
@@ -73,8 +73,8 @@ EPOCH = ["epoch begin", *["step begin", "step end"] * 4]
 
 
 @pytest.fixture
-def cfg(tmp_path) -> Config:
-    return Config(**PARAMS | {"epochs": 4}, output_path=str(tmp_path))
+def cfg(tmp_path) -> TrainConfig:
+    return TrainConfig(**PARAMS | {"epochs": 4}, output_path=str(tmp_path))
 
 
 def test_the_events_in_order(cfg):

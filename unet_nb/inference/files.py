@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..config.jobs import Config
+from ..config.jobs import PredictConfig
 from ..core.files import atomic_path, file_digest, read_json, write_json
 from ..core.paths import resolve_path
 from ..data.folder import DataError, read_image, scan_folder
@@ -44,7 +44,7 @@ class Predictor:
     digests of their checkpoints."""
 
     forward: Forward
-    cfg: Config
+    cfg: PredictConfig
     tiling: Tiling
     members: list[str]
 
@@ -68,7 +68,7 @@ def _fold_runs(folds: Path) -> list[str]:
     return [row["run"] for row in rows]
 
 # %% ../../nbs/inference/03_files.ipynb #cell-009
-def _reads(cfg: Config) -> dict:
+def _reads(cfg: PredictConfig) -> dict:
     "What networks must have in common to read the same windows and answer together."
     common = {
         "num_channels": cfg.num_channels,
@@ -99,7 +99,7 @@ def load_predictor(models: Sequence[str | Path], tile: int | None = None, **give
     return Predictor(ensemble([_network(*pair) for pair in loaded]), first, tiling_for(widest, tile), digests)
 
 # %% ../../nbs/inference/03_files.ipynb #cell-011
-def _network(cfg: Config, checkpoint: Checkpoint) -> Forward:
+def _network(cfg: PredictConfig, checkpoint: Checkpoint) -> Forward:
     net = create_model(cfg)
     load_network(net, checkpoint)
     return fast_function(net) if cfg.device_target == "CPU" else as_function(net)
@@ -218,7 +218,7 @@ def predict_file(
         )
     p = predict_image(predictor.forward, cfg, pages[0][:], predictor.tiling)
     mask = p.argmax(0).astype(np.uint8)
-    colors = np.array([cfg.color[i % len(cfg.color)] for i in range(cfg.num_classes)], np.uint8)
+    colors = np.array([cfg.palette[i % len(cfg.palette)] for i in range(cfg.num_classes)], np.uint8)
     if "probability" in files:
         _write_png(files["probability"], encode_probability(p[1], "uint8"))
     _write_png(files["mask"], colors[mask] if wanted.color else mask)
@@ -330,7 +330,7 @@ def open_note(out: Path, request: dict) -> PredictionNote:
 # %% ../../nbs/inference/03_files.ipynb #cell-031
 def request_of(predictor: Predictor, wanted: Wanted) -> dict:
     "What predictions depend on besides their image, ready for JSON."
-    colors = predictor.cfg.color if wanted.color else None
+    colors = predictor.cfg.palette if wanted.color else None
     return {
         "members": predictor.members,
         "tta": predictor.cfg.tta,

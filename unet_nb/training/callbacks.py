@@ -18,7 +18,7 @@ from typing import Any
 import mindspore as ms
 import pandas as pd
 
-from ..config.jobs import Config
+from ..config.jobs import TrainConfig
 from ..core.errors import ShortTraceback
 from ..core.files import write_text
 from ..core.text import duration
@@ -128,12 +128,12 @@ class Best:
         self.since += 1
         return False
 
-    def should_stop(self, cfg: Config) -> bool:
+    def should_stop(self, cfg: TrainConfig) -> bool:
         "Whether `early_stop` evaluations have passed without a better score."
         return bool(cfg.early_stop) and self.since >= cfg.early_stop
 
 # %% ../../nbs/training/00_callbacks.ipynb #cell-019
-def deciding_score(scores: dict, cfg: Config) -> float | None:
+def deciding_score(scores: dict, cfg: TrainConfig) -> float | None:
     """The score of `evaluate` that decides which checkpoint is the best.
 
     None where no label has a class that it counts: it is then 0 or undefined, whatever the network.
@@ -142,7 +142,7 @@ def deciding_score(scores: dict, cfg: Config) -> float | None:
     return scores[cfg.eval_metrics] if any(row["support"] for row in counted) else None
 
 # %% ../../nbs/training/00_callbacks.ipynb #cell-020
-def evaluation_due(cfg: Config, epoch: int) -> bool:
+def evaluation_due(cfg: TrainConfig, epoch: int) -> bool:
     "Whether `run_eval` scores the validation images after epoch `epoch` (from 1)."
     return (
         cfg.run_eval
@@ -276,21 +276,21 @@ class TrainingError(ShortTraceback, RuntimeError):
     "Training cannot go on; the message says at which step and what to try."
 
 # %% ../../nbs/training/00_callbacks.ipynb #cell-010
-def check_loss(loss: float, epoch: int, step: int, cfg: Config) -> None:
+def check_loss(loss: float, epoch: int, step: int, cfg: TrainConfig) -> None:
     "Raises `TrainingError` for a loss that is NaN or infinite."
     if math.isfinite(loss):
         return
     raise TrainingError(f"the loss is {loss} at step {step} of epoch {epoch}; {_advice(cfg)}")
 
 # %% ../../nbs/training/00_callbacks.ipynb #cell-011
-def check_weights(params: Iterable[ms.Parameter], epoch: int, cfg: Config) -> None:
+def check_weights(params: Iterable[ms.Parameter], epoch: int, cfg: TrainConfig) -> None:
     "Raises `TrainingError` for weights or statistics that are NaN or infinite; the loss need not show them (ReLU makes 0 of NaN)."
     name = not_a_number(params)
     if name:
         raise TrainingError(f"{name} holds NaN or infinity after epoch {epoch}; {_advice(cfg)}")
 
 # %% ../../nbs/training/00_callbacks.ipynb #cell-012
-def _advice(cfg: Config) -> str:
+def _advice(cfg: TrainConfig) -> str:
     "What to try when numbers run away, as the rest of a sentence."
     advice = [f"a lower lr (now {cfg.lr:g})", "another seed"]
     if cfg.lr_schedule == "constant":
