@@ -30,7 +30,9 @@ import numpy as np
 
 from ..core.files import read_json, write_json
 from ..core.text import duration, shortened
-from .folder import SUFFIXES, DataError, decode, image_values, mask_values, read_pixels, two_class_ids
+from .images import SUFFIXES, DataError, read_mask
+from .masks import decide_masks, mask_ids, summarize_mask
+from .samples import open_images
 
 # %% ../../nbs/data/04_convert.ipynb #cell-006
 def safe_id(name: str) -> str:
@@ -213,7 +215,7 @@ def _work(task: Any, target: Path, convert: Callable[[Any], _Converted]) -> _Out
             return _Outcome(
                 task.id,
                 "skipped",
-                counts=np.bincount(read_pixels(target / task.id / "mask.png").values.ravel(), minlength=256),
+                counts=np.bincount(read_mask(target / task.id / "mask.png").values.ravel(), minlength=256),
             )
         files, mask, notes, lost = convert(task)
         write_sample(target, task.id, files)
@@ -358,7 +360,8 @@ def _paint_nuclei(task: _Nuclei, shape: tuple[int, int]) -> np.ndarray:
     instances, number = np.zeros(shape, np.uint16), 0
     for name in task.masks:
         where = f"{task.source}, {name}"
-        inside = two_class_ids(mask_values(decode(_read(task.source, name), where), where)[0], where) == 1
+        mask = read_mask(_read(task.source, name), name=where)
+        inside = mask_ids(mask, decide_masks([summarize_mask(mask)], 2)) == 1
         if inside.shape != shape:
             raise DataError(
                 "shape-mismatch",
@@ -387,7 +390,7 @@ def _convert_nuclei(task: _Nuclei, keep_instances: bool) -> _Converted:
             "too-many", f"{task.source}, {task.id}: {len(task.masks)} masks; at most 65535 objects can be numbered"
         )
     where, data = f"{task.source}, {task.images[0]}", _read(task.source, task.images[0])
-    image = image_values(decode(data, where), where)
+    image = open_images(data, name=where).single()
     instances = _paint_nuclei(task, image.shape[:2])
     mask = np.where(instances > 0, 255, 0).astype(np.uint8)
     files = {"image.png": data if data[:4] == b"\x89PNG" else png_bytes(image), "mask.png": png_bytes(mask)}
@@ -708,8 +711,8 @@ def _convert_coco(task: _CocoImage, crowd: Crowd, keep_instances: bool, keep_jpe
     if not Path(task.path).is_file():
         raise DataError("missing-image", f"{task.path}: there is no such image")
     data = Path(task.path).read_bytes()
-    pixels = decode(data, task.path)
-    image = image_values(pixels, task.path)
+    file = open_images(data, name=task.path)
+    image = file.single()
     if any(stated not in (None, n) for stated, n in zip(task.size, image.shape)):
         stated = " x ".join("unknown" if n is None else str(n) for n in task.size)
         raise DataError(
@@ -720,7 +723,7 @@ def _convert_coco(task: _CocoImage, crowd: Crowd, keep_instances: bool, keep_jpe
     mask, instances, lost = _paint_coco(task, image.shape[:2], crowd)
     picture = (
         {"image.jpg": data}
-        if pixels.lossy and keep_jpeg
+        if file.lossy and keep_jpeg
         else {"image.png": data if data[:4] == b"\x89PNG" else png_bytes(image)}
     )
     files = picture | {"mask.png": png_bytes(mask)}
