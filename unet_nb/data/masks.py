@@ -97,16 +97,14 @@ def decide_masks(
     seen = _gather(masks)
     if two_class not in ("auto", "ids", "half", "nonzero"):
         raise ValueError(f"two_class is {two_class!r}; it can be auto, ids, half or nonzero")
-    rule = _decide(
-        seen, num_classes, two_class, None if labels is None else check_labels(labels, num_classes), ignore_index
-    )
     if seen.lossy and two_class != "half":
         raise DataError(
             "jpeg-mask",
             f"{seen.lossy}: a JPEG, or WebP with loss, cannot be a mask: it changes the values along every edge; "
             "save masks as PNG or TIFF, or, if they are black and white, set two_class to 'half' (above half of white)",
         )
-    return rule
+    checked = None if labels is None else check_labels(labels, num_classes)
+    return _decide(seen, num_classes, two_class, checked, ignore_index)
 
 # %% ../../nbs/data/00_masks.ipynb #cell-016
 @dataclass
