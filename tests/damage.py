@@ -3,8 +3,8 @@
 What the kit itself has to refuse, because the library behind it would crash, hang or take all of the memory, is shown
 by a small relative: it breaks the same rule of the kit by a little, and would do no harm if it came through.
 
-`python damage.py originals FOLDER` writes healthy files, `cases(FOLDER, seed)` damages copies of them, `python damage.py read`
-reads cases (a JSON line each) from stdin under a memory limit and answers what became of each.
+`python damage.py originals FOLDER` writes healthy files, `cases(FOLDER, seed)` damages copies of them,
+`python damage.py read` reads cases (a JSON line each) from stdin under a memory limit and answers what became of each.
 """
 
 import io
@@ -27,7 +27,7 @@ MEMORY = 3 << 29  # bytes (1.5 GiB) of address space beyond what a healthy read 
 
 @dataclass
 class Case:
-    "One damaged thing: how it is read, where it lies, what its message must name, and whether it may turn out readable."
+    "One damaged thing: how it is read, where it lies, what its message must name, and whether it may be readable."
 
     kind: str
     name: str
@@ -338,7 +338,10 @@ class Workshop:
     def damaged(
         self, kind: str, file: str, whole: bytes, cuts: int, flips: int, within: range | None = None, **options
     ) -> None:
-        "What is cut off must be noticed (`may_work`: unless it is text, of which any part is whole); a flipped bit may hit a pixel."
+        """What is cut off must be noticed (`may_work`: unless it is text, of which any part is whole).
+
+        A flipped bit may hit a pixel.
+        """
         for k in range(cuts):
             self.add(kind, f"cut {k}", cut(whole, self.rng), file, **options)
         for k in range(flips):
@@ -619,7 +622,6 @@ def nuclei(shop: Workshop) -> None:
     method = bytearray(whole)
     for at in (whole.index(b"PK\1\2") + 10, 8):
         struct.pack_into("<H", method, at, 99)
-    large = zipfile.ZipFile(shop.good / "nuclei.zip").infolist()[0]
     claims = bytearray(whole)
     struct.pack_into("<I", claims, whole.index(b"PK\1\2") + 24, 2**30 + 1)
     for what, data in {

@@ -1,14 +1,17 @@
-"""Rare classes: cross-entropy alone collapses to the background and the run says so; the weighted recipe finds all three classes."""
+"""Rare classes: cross-entropy alone collapses and the run says so; the weighted recipe finds all three classes."""
 
 import cv2
 import numpy as np
+import pytest
 
 from unet_nb.config.jobs import Config
 from unet_nb.training.fit import fit
 
+pytestmark = pytest.mark.slow
+
 
 def write_rare_classes(folder, count: int = 12, size: int = 128) -> None:
-    "Noisy pictures with one small disc (class 1) and one small ring (class 2) of the same brightness: about 0.8 % of the pixels."
+    "Noisy pictures, one small disc (class 1) and ring (class 2) of the same brightness: 0.8 % of the pixels."
     rng = np.random.default_rng(0)
     for i in range(count):
         mask = np.zeros((size, size), np.uint8)

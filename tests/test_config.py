@@ -17,7 +17,7 @@ ELSEWHERE = {"output_path", "load_path", "checkpoint_path", "checkpoint_file_pat
 
 
 def as_zoo_file(values: dict) -> str:
-    "The form of the zoo's files: values, then help texts, then choices; `crop: None` is text, an empty value is nothing."
+    "The form of the zoo's files: values, help texts, choices; `crop: None` is text, an empty value is nothing."
     lines = [
         f"{k}:" if v == "" and k == "result_path" else f"{k}: None" if v == "None" else f"{k}: {json.dumps(v)}"
         for k, v in values.items()

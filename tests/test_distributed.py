@@ -12,6 +12,8 @@ import numpy as np
 import psutil
 import pytest
 
+pytestmark = pytest.mark.slow
+
 BIN = Path(sys.executable).parent
 # Without BatchNorm the mean of two ranks' gradients is the gradient of the global batch.
 TINY = {

@@ -1,4 +1,7 @@
-"""The explore notebooks without a browser: through papermill and nbconvert everything is there as a picture. (tests/browser.py looks at them in JupyterLab.)"""
+"""The explore notebooks without a browser: through papermill and nbconvert everything is there as a picture.
+
+`tests/browser.py` looks at them in JupyterLab.
+"""
 
 from pathlib import Path
 
@@ -8,6 +11,8 @@ import papermill
 import pytest
 from matplotlib.figure import Figure
 from nbconvert import HTMLExporter
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(p.stem for p in (ROOT / "nbs/explore").glob("*.ipynb"))

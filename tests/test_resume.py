@@ -16,6 +16,8 @@ from unet_nb.runs.checkpoint import checkpoint_name, list_checkpoints
 from unet_nb.runs.folder import Run, run_state
 from unet_nb.training.fit import fit
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("KILLS", 3))  # KILLS=25 python -m pytest tests/test_resume.py -k killed
 
 
@@ -54,7 +56,9 @@ def until(condition, seconds: float = 300):
 @pytest.mark.timeout(1200)
 def test_the_command_interrupted_then_killed_then_resumed(whole, tmp_path):
     folder = tmp_path / "runs"
-    log = lambda: next((p.read_text() for p in folder.glob("*/log.txt")), "")
+
+    def log() -> str:
+        return next((p.read_text() for p in folder.glob("*/log.txt")), "")
 
     process = start(folder, Moment(0, 0, False, command=True))
     until(lambda: "epoch 2/" in log())

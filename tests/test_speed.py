@@ -11,6 +11,8 @@ import pytest
 from unet_nb.config.jobs import Config
 from unet_nb.studies.plan import plan, plan_text
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = dict(base_channels=8, demo_slices=5, demo_size=64, crop_size=[64, 64], batch_size=2)
 
@@ -51,13 +53,17 @@ from pathlib import Path
 from unet_nb.config.jobs import Config
 from unet_nb.training.fit import fit
 
-def resident(): return int(next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmRSS")).split()[1]) / 1024
+def resident():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 at = {}
 def on_step(trainer, loss):
-    if trainer.step == 1: at[trainer.epoch + 1] = resident()
+    if trainer.step == 1:
+        at[trainer.epoch + 1] = resident()
 
-fit(Config(base_channels=8, demo_slices=5, demo_size=64, crop_size=[64, 64], batch_size=2, epochs=60, repeat=2, keep_checkpoint_max=1, output_path=sys.argv[1]), on_step=on_step)
+small = dict(base_channels=8, demo_slices=5, demo_size=64, crop_size=[64, 64], batch_size=2, epochs=60, repeat=2)
+fit(Config(**small, keep_checkpoint_max=1, output_path=sys.argv[1]), on_step=on_step)
 print("MiB:", at[5], at[30])
 """
 

@@ -67,7 +67,7 @@ def test_wheel_holds_notebooks_and_recipes(tmp_path):
     assert {f"unet_nb/notebooks/{n}.ipynb" for n in RUN_NOTEBOOKS} <= set(names)
     assert {f"unet_nb/recipes/{p.name}" for p in (ROOT / "params").glob("*.yaml")} <= set(names)
 
-    # Installed elsewhere, run from a folder of its own, without the clone: the command still finds its notebooks and recipes.
+    # Installed elsewhere, run from a folder of its own, without the clone: notebooks and recipes are still found.
     subprocess.run(
         [
             sys.executable,
@@ -84,7 +84,8 @@ def test_wheel_holds_notebooks_and_recipes(tmp_path):
     )
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import unet_nb; assert unet_nb.__file__.startswith(sys.argv[1]); "
-        "from unet_nb.studies.launch import run_notebooks; from unet_nb.config.recipes import load_params; print(*run_notebooks()); print(load_params('demo').name)"
+        "from unet_nb.studies.launch import run_notebooks; from unet_nb.config.recipes import load_params; "
+        "print(*run_notebooks()); print(load_params('demo').name)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "site")], cwd=tmp_path, check=True, capture_output=True, text=True

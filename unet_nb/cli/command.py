@@ -221,7 +221,7 @@ def sweep(
         room.run_sweep(run, jobs, scheduler(cluster, run.path / "submitit", dict(cluster_params)) if cluster else None)
     click.echo(run.path)
     if run.status["state"] == "failed":
-        raise RunFailed(f"{run.status['reason']}; {run.go_on()}")
+        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-009
 @cli.command()

@@ -5,16 +5,18 @@
 # %% ../../nbs/config/00_groups.ipynb #cell-003
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from .geometry import NETWORKS, Geometry, geometry_of
 from ..core.colors import PALETTE
 from ..core.errors import ShortTraceback
+from ..core.registry import Registry
 
 # %% auto #0
-__all__ = ['ModelName', 'Size', 'ConfigError', 'Params', 'param', 'ModelParams', 'DataParams', 'TrainParams', 'EvalParams',
-           'RunParams', 'ExportParams', 'CloudParams']
+__all__ = ['ModelName', 'Size', 'LOSSES', 'LossName', 'ConfigError', 'Params', 'param', 'ModelParams', 'DataParams',
+           'TrainParams', 'EvalParams', 'RunParams', 'ExportParams', 'CloudParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-006
 class ConfigError(ShortTraceback, ValueError):
@@ -36,7 +38,7 @@ def param(default: Any, help: str, **limits: Any) -> Any:
     return Field(default, description=help, **limits)
 
 # %% ../../nbs/config/00_groups.ipynb #cell-011
-ModelName = Literal["unet_medical", "unet_simple", "unet_nested", "unet_fast"]
+ModelName = Annotated[str, AfterValidator(NETWORKS.spelling)]
 Size = list[int]
 
 # %% ../../nbs/config/00_groups.ipynb #cell-012
@@ -70,6 +72,11 @@ class ModelParams(Params):
         ge=1,
         le=8,
     )
+
+    @property
+    def geometry(self) -> Geometry:
+        "Which sizes the chosen network takes, what it answers for, how far it sees."
+        return geometry_of(self)
 
 # %% ../../nbs/config/00_groups.ipynb #cell-015
 class DataParams(Params):
@@ -144,6 +151,11 @@ class DataParams(Params):
     keep_instances: bool = param(True, "prepare: keep numbered objects beside the masks, so that objects can be scored")
     workers: int = param(0, "prepare: processes; 0: one for each processor", ge=0)
 
+# %% ../../nbs/config/00_groups.ipynb #cell-028
+LOSSES = Registry("loss")  # by name, whether it weighs pixels and classes; the losses themselves are in `models.losses`
+LOSSES |= {"ce": True, "dice": False, "ce_dice": True, "focal": True, "tversky": False, "lovasz": False}
+LossName = Annotated[str, AfterValidator(LOSSES.spelling)]
+
 # %% ../../nbs/config/00_groups.ipynb #cell-018
 class TrainParams(Params):
     "Optimiser, schedule, loss and what is kept."
@@ -155,9 +167,7 @@ class TrainParams(Params):
         "adam", "adam (weight decay added to the gradient, as the zoo) or adamw (decoupled)"
     )
     weight_decay: float = param(0.0005, "weight decay", ge=0)
-    loss: Literal["ce", "dice", "ce_dice", "focal", "tversky", "lovasz"] = param(
-        "ce", "ce (softmax cross-entropy), dice (soft), ce_dice (their sum), focal, tversky, lovasz"
-    )
+    loss: LossName = param("ce", "ce (softmax cross-entropy), dice (soft), ce_dice (their sum), focal, tversky, lovasz")
     class_weights: list[float] | Literal["balanced"] | None = param(
         None,
         "ce, ce_dice, focal: a weight for each class; balanced: from the frequencies in the training masks; None: all 1",

@@ -14,8 +14,9 @@ import yaml
 from pydantic import ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from .geometry import size_error, valid_output_size
+from .geometry import crop_error, level_error, size_error
 from unet_nb.config.groups import (
+    LOSSES,
     CloudParams,
     ConfigError,
     DataParams,
@@ -70,16 +71,6 @@ class Config(CloudParams, ExportParams, RunParams, EvalParams, TrainParams, Mode
         return self
 
     @property
-    def network_depth(self) -> int:
-        "Number of down-samplings of the chosen network."
-        return self.depth or (2 if self.model_name == "unet_fast" else 4)
-
-    @property
-    def size_divisor(self) -> int:
-        "By what the sides of the input of a padded network must divide."
-        return 2**self.network_depth * (self.stem_factor if self.model_name == "unet_fast" else 1)
-
-    @property
     def device_batch(self) -> int:
         "Images in a step on one device."
         return self.distribute_batchsize if self.run_distribute else self.batch_size
@@ -115,23 +106,8 @@ def default_of(field: FieldInfo) -> Any:
     return field.get_default(call_default_factory=True)
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-008
-def _check_crop(c: Config) -> str | None:
-    if c.crop is None:
-        return None
-    if c.model_name != "unet_medical":
-        return f"crop: only unet_medical shrinks its input; {c.model_name} needs crop: None"
-    if c.crop_size is not None:
-        return (
-            "crop and crop_size: the first resizes whole images, the second cuts native crops; set one of them to None"
-        )
-    if size_error(c, c.image_size, "image_size"):
-        return None  # said by _check_size
-    out = [valid_output_size(n, c.network_depth) for n in c.image_size]
-    return (
-        None
-        if c.crop == out
-        else f"crop: image_size {c.image_size} gives an output of {out}, so crop must be {out}, not {c.crop}"
-    )
+def _check_size(c: Config) -> str | None:
+    return size_error(c, c.crop_size, "crop_size") if c.crop_size else size_error(c, c.image_size, "image_size")
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-009
 def _check_extent(c: Config) -> str | None:
@@ -158,16 +134,6 @@ def _check_text(c: Config) -> str | None:
             return f"{name}: a name in it is {longest} bytes long; files have at most 255"
     return None
 
-# %% ../../nbs/config/03_jobs.ipynb #cell-011
-def _check_size(c: Config) -> str | None:
-    return size_error(c, c.crop_size, "crop_size") if c.crop_size else size_error(c, c.image_size, "image_size")
-
-
-def _check_level(c: Config) -> str | None:
-    if c.level is None or (c.model_name == "unet_nested" and c.level <= c.network_depth):
-        return None
-    return f"level: prunes unet_nested to one of its levels 1 to {c.network_depth if c.model_name == 'unet_nested' else 4}; {c.model_name} with level {c.level} is not possible"
-
 # %% ../../nbs/config/03_jobs.ipynb #cell-012
 def _check_crops(c: Config) -> str | None:
     return (
@@ -179,8 +145,8 @@ def _check_crops(c: Config) -> str | None:
 
 def _check_border(c: Config) -> str | None:
     return (
-        f"border_weight: the loss {c.loss} does not weigh pixels; use ce, ce_dice or focal"
-        if c.border_weight and c.loss not in ("ce", "ce_dice", "focal")
+        f"border_weight: the loss {c.loss} does not weigh pixels; use one of {', '.join(k for k, weighs in LOSSES.items() if weighs)}"
+        if c.border_weight and not LOSSES[c.loss]
         else None
     )
 
@@ -265,9 +231,9 @@ def _check_urls(c: Config) -> str | None:
 _CHECKS = (
     _check_extent,
     _check_text,
-    _check_crop,
+    crop_error,
     _check_size,
-    _check_level,
+    level_error,
     _check_crops,
     _check_border,
     _check_epochs,

@@ -14,7 +14,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..config.geometry import valid_output_size
 from ..config.groups import ConfigError
 from ..config.jobs import Config
 from ..core.errors import short_errors
@@ -71,9 +70,7 @@ def load_split(cfg: Config) -> tuple[ImageSet, ImageSet]:
 # %% ../../nbs/data/08_pipeline.ipynb #cell-012
 def output_margin(cfg: Config) -> int:
     "Pixels that the network of `cfg` loses at each border of a crop: 0 for padded convolutions, 92 for the 2015 network."
-    if cfg.model_name != "unet_medical" or not cfg.crop_size:
-        return 0
-    return (cfg.crop_size[0] - valid_output_size(cfg.crop_size[0], cfg.network_depth)) // 2
+    return cfg.geometry.rule.margin if cfg.crop_size else 0
 
 # %% ../../nbs/data/08_pipeline.ipynb #cell-013
 def with_border(sample: Sample, margin: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ..config.geometry import valid_output_size
 from ..config.groups import ConfigError
 from ..config.jobs import Config
 from ..config.recipes import load_params
@@ -23,8 +22,9 @@ from ..data.pipeline import load_split
 from ..data.samples import ImageSet
 from .export import PATHS, file_facts, open_mindir
 from ..figures.report import reported
-from ..inference.predict import Forward, predict_network_scale
+from ..inference.predict import predict_network_scale
 from ..inference.predictor import OnnxPredictor, as_probabilities, check_description
+from ..inference.tiling import Forward
 from ..runs.folder import Run, folders_by_start
 from ..runtime.device import setup_device
 from ..training.evaluate import score_into
@@ -113,7 +113,7 @@ def evaluate_onnx(cfg: Config, path: Path, run: Run) -> Run:
 # %% ../../nbs/exporting/01_infer.ipynb #cell-017
 def output_sides(cfg: Config, x: np.ndarray) -> list[int]:
     "Height and width of what the network of `cfg` answers to an input (N, C, H, W)."
-    return [valid_output_size(n, cfg.network_depth) if cfg.model_name == "unet_medical" else n for n in x.shape[2:]]
+    return [cfg.geometry.rule.output_size(n) for n in x.shape[2:]]
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-018
 def network_inputs(cfg: Config, image: np.ndarray) -> list[np.ndarray]:

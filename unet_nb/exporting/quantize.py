@@ -29,7 +29,7 @@ from ..data.samples import ImageSet
 from .export import description, largest_difference, load_trained, open_model, write_model
 from .infer import network_inputs
 from ..inference.onnx_graph import check_graph
-from ..inference.predict import Forward
+from ..inference.tiling import Forward
 from ..inference.predictor import KEY
 from ..metrics.overlap import dataset_scores
 from ..models.function import as_function

@@ -270,7 +270,7 @@ def example_run(lr: float, output_path: str | Path = "runs", **params: Any) -> R
     }
     cfg = load_params("demo", name=f"lr-{lr}", lr=lr, **small | params)
     run = start_run(cfg)
-    run.log = lambda text, echo=True: Run.log(run, text, echo=False)
+    run.echo = False
     return fit(cfg, run)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-039

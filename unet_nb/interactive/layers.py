@@ -21,7 +21,6 @@ from ..config.jobs import Config
 from ..core.errors import short_errors
 from ..data.pipeline import load_split, preprocess_for_network
 from ..data.samples import Sample, scale_image, set_channels
-from ..inference.predict import reach
 from .explore import picture
 from .views import View
 from ..models.registry import create_model, describe
@@ -70,11 +69,10 @@ def _width(reached: np.ndarray) -> int:
 # %% ../../nbs/interactive/03_layers.ipynb #cell-010
 def receptive_fields(cfg: Config) -> dict[str, int]:
     "Side in pixels of the square of the input that each layer of the network of `cfg` can see, by name."
-    net = positive_copy(cfg)
-    height = net.input_size(1)
-    side = (
-        height if cfg.model_name == "unet_medical" else net.input_size(2 * reach(cfg) + 4 * cfg.size_divisor)
-    )  # valid convolutions have no border that cuts a field
+    net, geometry = positive_copy(cfg), cfg.geometry
+    height = side = net.input_size(1)
+    if not geometry.rule.margin:  # a padded border would cut a field
+        side = net.input_size(2 * geometry.reach + 4 * geometry.rule.divisor)
     columns = np.zeros((side, 1, height, side), np.float32)
     columns[np.arange(side), 0, :, np.arange(side)] = 1
     middle = lambda output: output[:, :, output.shape[2] // 2].max(1) > 0 if output.ndim == 4 else None
@@ -118,11 +116,10 @@ def network_input(cfg: Config, sample: Sample, most: int = 512) -> np.ndarray:
     if not cfg.crop_size:
         return preprocess_for_network(cfg, sample.image)[0].transpose(2, 0, 1)[None]
     image = set_channels(scale_image(sample.image), cfg.num_channels)
-    sides = (
-        cfg.crop_size
-        if cfg.model_name == "unet_medical"
-        else [max(min(n, most) // cfg.size_divisor, 1) * cfg.size_divisor for n in image.shape[:2]]
-    )
+    rule = cfg.geometry.rule
+    sides = cfg.crop_size
+    if not rule.margin:
+        sides = [max(min(n, most) // rule.divisor, 1) * rule.divisor for n in image.shape[:2]]
     image = np.pad(
         image, [(0, max(0, want - have)) for want, have in zip(sides, image.shape)] + [(0, 0)], mode="symmetric"
     )

@@ -16,11 +16,14 @@ import socket
 import subprocess
 import time
 from base64 import b64encode
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any
+
+from fastcore.basics import patch
 
 from ..core.files import read_json, write_json, write_text
 from ..core.text import duration
@@ -33,12 +36,13 @@ from ..config.jobs import Config
 from ..config.recipes import load_params
 from ..core.errors import short_errors
 from ..core.paths import resolve_path, shipped_dir, work_dir
-from ..core.storage import UploadError, fetch, others, upload
+from ..core.storage import UploadError, fetch, others
+from ..core.storage import upload as upload_folder
 from ..core.tables import Scores, html_table
 
 # %% auto #0
 __all__ = ['FULL', 'COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'fetch_data', 'start_run', 'run_state',
-           'take_up', 'version_changes', 'folders_by_start', 'list_runs', 'newest_run']
+           'reopen', 'version_changes', 'folders_by_start', 'list_runs', 'newest_run']
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-006
 def git_state() -> dict[str, Any]:
@@ -86,6 +90,7 @@ class Run:
     """
 
     uploads = False  # whether this process uploads the folder: the one that made it
+    echo = True  # whether `log` prints; False for one whose lines are shown elsewhere
 
     def __init__(self, path: str | Path):
         self.path = resolve_path(path)
@@ -93,7 +98,7 @@ class Run:
             raise FileNotFoundError(
                 f"{self.path} is not a run folder (it has no status.json); `unet_nb runs` lists the runs"
             )
-        self.kind, self._lock_file = self.status.get("kind"), None
+        self.kind, self._lock_file, self._listeners = self.status.get("kind"), None, []
 
     @property
     def cfg(self) -> Config:
@@ -103,30 +108,8 @@ class Run:
             raise ConfigError(f"{self.path / 'params.yaml'}: {e}") from None
 
     @property
-    def checkpoints(self) -> Path:
-        return self._folder(self.cfg.checkpoint_path)
-
-    @property
-    def figures(self) -> Path:
-        return self._folder("figures")
-
-    @property
     def status(self) -> dict[str, Any]:
         return {"state": "unknown"} | read_json(self.path / "status.json")
-
-    @property
-    def metrics(self) -> Scores:
-        return Scores(self._json("metrics.json"))
-
-    @property
-    def history(self) -> pd.DataFrame:
-        import pandas as pd
-
-        file = self.path / "history.csv"
-        try:
-            return pd.read_csv(file) if file.is_file() else pd.DataFrame()
-        except (ValueError, pd.errors.ParserError) as e:
-            raise ValueError(f"{file}: not a table of epochs, or a damaged one ({e})") from None
 
     def _folder(self, name: str) -> Path:
         if not self.path.is_dir():
@@ -140,16 +123,64 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status['state']})"
 
+# %% ../../nbs/runs/00_folder.ipynb #cell-060
+@patch(as_prop=True)
+def checkpoints(self: Run) -> Path:
+    "The folder of the checkpoints, made when it is not there. Raises FileNotFoundError when the run folder is gone."
+    return self._folder(self.cfg.checkpoint_path)
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-061
+@patch(as_prop=True)
+def figures(self: Run) -> Path:
+    "The folder of the pictures, as `checkpoints`."
+    return self._folder("figures")
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-054
+@patch(as_prop=True)
+def metrics(self: Run) -> Scores:
+    "What metrics.json holds; empty before there is one."
+    return Scores(self._json("metrics.json"))
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-055
+@patch(as_prop=True)
+def history(self: Run) -> pd.DataFrame:
+    "history.csv, a row for each epoch; empty before there is one. Raises ValueError in words for a damaged one."
+    import pandas as pd
+
+    file = self.path / "history.csv"
+    try:
+        return pd.read_csv(file) if file.is_file() else pd.DataFrame()
+    except (ValueError, pd.errors.ParserError) as e:
+        raise ValueError(f"{file}: not a table of epochs, or a damaged one ({e})") from None
+
 # %% ../../nbs/runs/00_folder.ipynb #cell-012
-def _log(self: Run, text: str, echo: bool = True) -> None:
-    "Append a line to log.txt, and print it unless `echo` is False."
+@patch
+def log(self: Run, text: str, echo: bool = True, **values: float | None) -> None:
+    """Append a line to log.txt, print it unless `echo` is False, and tell it to those that are `listening`.
+
+    `values`: the numbers that the line states, by name, for listeners that need them.
+    """
     with open(self.path / "log.txt", "a", encoding="utf-8") as f:
         f.write(text + "\n")
-    if echo:
+    if echo and self.echo:
         print(text, flush=True)
+    for listener in list(self._listeners):
+        listener(text, echo, values)
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-056
+@patch
+@contextmanager
+def listening(self: Run, listener: Callable[[str, bool, dict], None]) -> Iterator[None]:
+    "While the block runs, each line of `log` goes to `listener(text, echo, values)` too, which must not log itself."
+    self._listeners.append(listener)
+    try:
+        yield
+    finally:
+        self._listeners.remove(listener)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-013
-def _set_status(self: Run, state: str, reason: str | None = None) -> None:
+@patch
+def set_status(self: Run, state: str, reason: str | None = None) -> None:
     "Record the state (created, running, done, failed, interrupted; of a sweep also waiting) and, where it did not end well, why; with all but running the lock is given back."
     old = self._json("status.json")
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")  # runs of one second stay in order
@@ -170,18 +201,29 @@ def _set_status(self: Run, state: str, reason: str | None = None) -> None:
         self.unlock()
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-014
-def _warn(self: Run, text: str) -> None:
+@patch
+def warn(self: Run, text: str) -> None:
     "Say in the log, and keep in status.json to the end of the run, what makes its result doubtful."
     self.log(f"warning: {text}")
     status = self._json("status.json")
     kept = dict.fromkeys([*status.get("warnings", []), text])
     write_json(self.path / "status.json", status | {"warnings": list(kept)})
 
-
-Run.log, Run.set_status, Run.warn = _log, _set_status, _warn
+# %% ../../nbs/runs/00_folder.ipynb #cell-018
+def _flock(file: Any, kind: int) -> bool:
+    "Try to lock an open file; False if another process has the lock. On a file system without locks every try succeeds."
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as e:
+        if e.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    return True
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-016
-def _lock(self: Run, patience: float = 5.0) -> None:
+@patch
+def lock(self: Run, patience: float = 5.0) -> None:
     """Take the right to write to this folder, until the run or the process ends, and remove what a killed process left half-written.
 
     Raises FileExistsError in words if another process still has it after `patience` seconds.
@@ -205,26 +247,18 @@ def _lock(self: Run, patience: float = 5.0) -> None:
             left.unlink(missing_ok=True)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-017
-def _unlock(self: Run) -> None:
+@patch
+def unlock(self: Run) -> None:
     "Give the lock back."
     if self._lock_file:
         self._lock_file.close()
     self._lock_file = None
 
-# %% ../../nbs/runs/00_folder.ipynb #cell-018
-def _flock(file: Any, kind: int) -> bool:
-    "Try to lock an open file; False if another process has the lock. On a file system without locks every try succeeds."
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as e:
-        if e.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-    return True
-
-
-Run.lock, Run.unlock, Run.locked = _lock, _unlock, property(lambda self: self._lock_file is not None)
+# %% ../../nbs/runs/00_folder.ipynb #cell-057
+@patch(as_prop=True)
+def locked(self: Run) -> bool:
+    "Whether this object has the lock."
+    return self._lock_file is not None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-020
 FULL = {
@@ -233,8 +267,9 @@ FULL = {
     errno.EROFS: "the disk has become read-only",
 }
 
-
-def _go_on(self: Run) -> str:
+# %% ../../nbs/runs/00_folder.ipynb #cell-058
+@patch
+def resume_hint(self: Run) -> str:
     "The command that goes on with this run, in a clause."
     path = shlex.quote(str(self.path))
     if self.kind == "train":
@@ -246,16 +281,18 @@ def _go_on(self: Run) -> str:
     return f"`unet_nb run {self.kind} -f {path}/params.yaml` starts it again"
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-021
-def _storage_problem(self: Run, error: BaseException) -> str | None:
+@patch
+def storage_problem(self: Run, error: BaseException) -> str | None:
     "What happened to the folder or its disk, in words; None if `error` has another cause."
     if not os.path.exists(self.path / "status.json"):
         return f"the run folder {self.path} is gone: moved, deleted, or on a disk that is no longer there. If it was moved, `unet_nb resume` with its new place goes on"
     if isinstance(error, OSError) and error.errno in FULL:
-        return f"{FULL[error.errno]}: cannot write to {self.path}. What was written before is whole; make room, then {self.go_on()}"
+        return f"{FULL[error.errno]}: cannot write to {self.path}. What was written before is whole; make room, then {self.resume_hint()}"
     return None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-022
-def _end(self: Run, state: str, reason: str, echo: bool = False) -> None:
+@patch
+def end(self: Run, state: str, reason: str, echo: bool = False) -> None:
     "Record that the run ended as `state` because of `reason`, in log.txt and status.json, where they can be written."
     with suppress(OSError):
         self.log(f"run {state}: {reason}", echo=echo)
@@ -265,14 +302,15 @@ def _end(self: Run, state: str, reason: str, echo: bool = False) -> None:
     self.upload(quiet=True)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-023
+@patch
 @contextmanager
-def _guard(self: Run) -> Iterator[None]:
+def guard(self: Run) -> Iterator[None]:
     "Marks the run as failed or interrupted when the block raises. Ctrl-C, a full disk and a vanished folder are raised again in words."
     try:
         with short_errors():
             yield
     except KeyboardInterrupt as e:
-        reason = f"{e or 'interrupted'}; {self.go_on()}"
+        reason = f"{e or 'interrupted'}; {self.resume_hint()}"
         self.end("interrupted", reason, echo=True)
         raise KeyboardInterrupt(reason) from None
     except BaseException as e:
@@ -284,11 +322,9 @@ def _guard(self: Run) -> Iterator[None]:
     else:
         self.upload()
 
-
-Run.go_on, Run.storage_problem, Run.end, Run.guard = _go_on, _storage_problem, _end, _guard
-
 # %% ../../nbs/runs/00_folder.ipynb #cell-025
-def _upload(self: Run, quiet: bool = False) -> None:
+@patch
+def upload(self: Run, quiet: bool = False) -> None:
     "Copy what is new in this folder to train_url, where the job has one. Raises UploadError in words; with `quiet` only prints them."
     if not self.uploads:
         return
@@ -298,7 +334,8 @@ def _upload(self: Run, quiet: bool = False) -> None:
             f"-{socket.gethostname()}" if self.status["kind"] == "ranks" else "",
         )  # the folder of a further host has the same name
         print(
-            upload(self.path, f"{cfg.train_url.rstrip('/')}/{self.path.name}{host}", cfg.storage_patience), flush=True
+            upload_folder(self.path, f"{cfg.train_url.rstrip('/')}/{self.path.name}{host}", cfg.storage_patience),
+            flush=True,
         )
     except (OSError, ValueError) as e:
         self.uploads = False  # not again and again
@@ -306,9 +343,6 @@ def _upload(self: Run, quiet: bool = False) -> None:
         if not quiet:
             raise UploadError(problem) from None
         print(problem, flush=True)
-
-
-Run.upload = _upload
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-027
 def create_run(cfg: Config, kind: str = "train") -> Run:
@@ -390,12 +424,12 @@ def run_state(run: Run) -> str:
     return "killed" if launcher_gone and Path("/proc").exists() else status["state"]
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-037
-def take_up(run: Run) -> Run:
+def reopen(run: Run) -> Run:
     "Lock the folder of an unfinished training run, to go on in it. Raises FileExistsError in words for one that is finished, still running, or no training."
     status, path = run.status, shlex.quote(str(run.path))
     if run.kind != "train":
         raise FileExistsError(
-            f"{run.path} is a run of {run.kind}; only a training goes on where it stopped. {run.go_on()}"
+            f"{run.path} is a run of {run.kind}; only a training goes on where it stopped. {run.resume_hint()}"
         )
     run.lock()
     state, status = run_state(run), run.status
@@ -419,7 +453,8 @@ def version_changes(run: Run) -> list[str]:
 COLORS = {"done": "#009e73", "running": "#0072b2", "created": "#0072b2", "interrupted": "#e69f00"}
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-044
-def _run_html(self: Run) -> str:
+@patch
+def _repr_html_(self: Run) -> str:
     "State, key figures, changed parameters, scores and curves as HTML."
     state, reason, metrics, changed = run_state(self), self.status.get("reason"), self.metrics, self.cfg.changed()
     title = f"<b>{html.escape(self.path.name)}</b> <span style='color:{COLORS.get(state, '#d55e00')}'>{state}</span>{': ' + html.escape(reason) if reason else ''}"
@@ -442,9 +477,6 @@ def _run_html(self: Run) -> str:
         else ""
     )
     return f"{title}{html_table(list(facts.items()))}{metrics._repr_html_() or ''}{curves}"
-
-
-Run._repr_html_ = _run_html
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-047
 def folders_by_start(output_path: str | Path) -> list[Path]:

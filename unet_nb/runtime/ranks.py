@@ -47,7 +47,7 @@ class Ranks:
         table[self.rank] = row
         return self.merge(table)
 
-    def text_of_main(self, text: str, longest: int = 4096) -> str:
+    def broadcast_text(self, text: str, longest: int = 4096) -> str:
         "The text of rank 0, on all ranks."
         letters = np.frombuffer(text.encode("utf-16-le"), np.uint16)
         row = np.zeros(longest, np.uint16)
@@ -92,7 +92,7 @@ def start_rank_run(cfg: Config) -> Run:
     setup_device(cfg)
     ranks = join_ranks(cfg)
     main = start_run(cfg) if ranks.is_main else None
-    folder = Path(ranks.text_of_main(str(main.path) if main else ""))
+    folder = Path(ranks.broadcast_text(str(main.path) if main else ""))
     return main or start_run(
         cfg.model_copy(update={"run_dir": str(make_run(folder / "ranks" / str(ranks.rank), cfg).path)})
     )

@@ -22,7 +22,7 @@ from matplotlib.ticker import LogLocator, ScalarFormatter
 from ..config.groups import ConfigError
 from ..config.jobs import Config
 from . import torch_peer
-from .torch_peer import serve
+from .torch_peer import PEERS, serve
 
 # %% auto #0
 __all__ = ['COLORS', 'parse_case', 'case_name', 'write_case', 'work_mindspore', 'work_onnx', 'Worker', 'start_workers',
@@ -33,13 +33,9 @@ __all__ = ['COLORS', 'parse_case', 'case_name', 'write_case', 'work_mindspore', 
 def parse_case(text: str) -> Config:
     "The configuration of a case `network:base_channels:batch:side`. Raises ConfigError in words."
     parts = text.split(":")
-    if (
-        len(parts) != 4
-        or not all(p.strip().isdigit() for p in parts[1:])
-        or parts[0].strip() not in ("unet_fast", "unet_simple", "unet_nested")
-    ):
+    if len(parts) != 4 or not all(p.strip().isdigit() for p in parts[1:]) or parts[0].strip() not in PEERS:
         raise ConfigError(
-            f"bench_cases: '{text}' is not network:base_channels:batch:side with one of unet_fast, unet_simple, unet_nested; for example unet_fast:32:4:256"
+            f"bench_cases: '{text}' is not network:base_channels:batch:side with one of {', '.join(PEERS)}; for example unet_fast:32:4:256"
         )
     width, batch, side = map(int, parts[1:])
     return Config(
@@ -87,7 +83,7 @@ def write_case(cfg: Config, folder: Path) -> None:
     )
     np.save(folder / "output.npy", as_function(net)(images))
     onnx.save(to_onnx(net), folder / "model.onnx")
-    (folder / "case.json").write_text(json.dumps(cfg.model_dump() | {"depth": cfg.network_depth}))
+    (folder / "case.json").write_text(json.dumps(cfg.model_dump() | {"depth": cfg.geometry.depth}))
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-013
 def work_mindspore(folder: Path, task: str) -> None:
@@ -405,20 +401,22 @@ def timed_training(request: str) -> None:
     "What the process does: train as the request (JSON of cfg and the time of the start) says; the last line of the output is the curve, seconds since the start, epochs' steps and dice."
     wanted = json.loads(request)
     from unet_nb.runs.folder import start_run
+    from unet_nb.training.callbacks import Callback
     from unet_nb.training.fit import fit
 
-    offset = []
+    class Clock(Callback):
+        "How many seconds before the training the process began: its rows count from the training's own begin."
 
-    def on_step(trainer, loss):
-        if not offset:
-            offset.append(time.time() - wanted["start"] - trainer.seconds)
+        def on_fit_begin(self, trainer):
+            self.before = time.time() - wanted["start"] - trainer.seconds
 
-    run = fit(cfg := Config(**wanted["cfg"]), start_run(cfg), on_step)
+    cfg, clock = Config(**wanted["cfg"]), Clock()
+    run = fit(cfg, start_run(cfg), [clock])
     history = run.history
     print(
         json.dumps(
             {
-                "seconds": (history.seconds + offset[0]).tolist(),
+                "seconds": (history.seconds + clock.before).tolist(),
                 "steps": history.steps.tolist(),
                 "dice_coeff": history.dice_coeff.tolist(),
                 "run": str(run.path),

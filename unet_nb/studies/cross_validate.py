@@ -26,7 +26,8 @@ from ..data.pipeline import load_split
 from ..data.samples import Sample
 from ..figures.plots import prediction_figure
 from ..figures.report import Picture, html_report, panels
-from ..inference.predict import Forward, ensemble
+from ..inference.predict import ensemble
+from ..inference.tiling import Forward
 from ..metrics.intervals import bootstrap_interval, mean_interval
 from ..metrics.isbi import challenge_scores
 from ..metrics.overlap import class_scores, dataset_scores

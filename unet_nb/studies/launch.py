@@ -23,7 +23,7 @@ from ..config.jobs import Config
 from ..config.recipes import merge_params
 from ..core.errors import ShortTraceback
 from ..core.paths import shipped_dir
-from ..runs.folder import Run, create_run, run_state, take_up
+from ..runs.folder import Run, create_run, reopen, run_state
 from ..runtime.device import check_device
 from ..training.trackers import check_tracker
 
@@ -88,7 +88,7 @@ def run_notebook(notebook: Path, run: Run, values: dict[str, Any], how: Execute)
             how(notebook, run, values)
     except BaseException as e:
         interrupted = isinstance(e, KeyboardInterrupt) or getattr(e, "ename", "") == "KeyboardInterrupt"
-        reason = run.storage_problem(e) or reason_of(e) or f"interrupted; {run.go_on()}"
+        reason = run.storage_problem(e) or reason_of(e) or f"interrupted; {run.resume_hint()}"
         # A cell outside the notebook's own guard, or a kernel that was killed; but not a folder that is gone or that another process works in.
         if os.path.exists(run.path / "status.json") and run_state(run) not in ("running", "failed", "interrupted"):
             run.end("interrupted" if interrupted else "failed", reason)
@@ -99,7 +99,7 @@ def run_notebook(notebook: Path, run: Run, values: dict[str, Any], how: Execute)
             raise RunFailed(reason) from None
         if not hasattr(e, "ename") and not _kernel_died(e):
             raise
-        again = f"; when the cause is gone, {run.go_on()}" if (run.path / "history.csv").exists() else ""
+        again = f"; when the cause is gone, {run.resume_hint()}" if (run.path / "history.csv").exists() else ""
         raise RunFailed(
             f"{reason}\nThe run folder is {run.path}; {notebook.name} in it shows where it stopped{again}"
         ) from None
@@ -154,7 +154,7 @@ def resume(path: str | Path, how: Execute | None = None, /) -> Run:
     """
     cfg = Run(path).cfg
     check_device(cfg)
-    run, notebook = take_up(Run(path)), find_notebook("train")
+    run, notebook = reopen(Run(path)), find_notebook("train")
     executed = run.path / notebook.name
     if executed.exists():
         executed.rename(
