@@ -120,6 +120,14 @@ class DataParams(Params):
         "auto",
         "folder data, two classes: how masks are read: auto (0/1 or black and white), ids, half (above half of white), nonzero",
     )
+    labels: dict = param(
+        {},
+        "class of each number or colour of the masks, such as {1: 0, 2: 1} or {'#ff0000': 1, '*': 0}; empty: see two_class",
+    )
+    reading: dict = param(
+        {},
+        "what image files leave open, such as {'axes': 'CYX'}: axes, series, channels, alpha, palette, white_is_zero, orientation; with mask_ before it for masks",
+    )
     channel_order: Literal["RGB", "BGR"] = param(
         "RGB", "folder data: order of colour channels; BGR for checkpoints of the zoo"
     )

@@ -28,6 +28,7 @@ from unet_nb.config.groups import (
     TrainParams,
 )
 from .values import ALIASES, parse_value, unknown_parameter
+from ..core.reading import check_labels, readings
 from ..core.paths import is_url, url_error
 from ..core.text import shortened
 
@@ -210,6 +211,16 @@ def _check_folder(c: Config) -> str | None:
         else None
     )
 
+# %% ../../nbs/config/03_jobs.ipynb #cell-031
+def _check_reading(c: Config) -> str | None:
+    try:
+        readings(c.reading)
+        if c.labels:
+            check_labels(c.labels, c.num_classes)
+    except ValueError as error:
+        return str(error)
+    return None
+
 # %% ../../nbs/config/03_jobs.ipynb #cell-017
 def _check_urls(c: Config) -> str | None:
     for name in ("data_path", "output_path", "load_path", "checkpoint_file_path", "resume_ckpt", "model_file"):
@@ -244,6 +255,7 @@ _CHECKS = (
     _check_scale,
     _check_folder,
     _check_urls,
+    _check_reading,
 )
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-019

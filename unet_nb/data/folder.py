@@ -79,9 +79,7 @@ class _Loader:
     def __call__(self, i: int) -> Sample:
         pair = self.pairs[i]
         with naming_parameter():
-            image = open_images(pair.image, self.reading, self.num_channels).single()
-        if self.channel_order == "BGR" and image.ndim == 3 and image.shape[2] == 3:
-            image = np.ascontiguousarray(image[..., ::-1])
+            image = open_images(pair.image, self.reading, self.num_channels, self.channel_order).single()
         mask = None if pair.mask is None else self.masks.read(pair.mask)
         check_pair(image, mask, self.masks.num_classes, str(pair.mask or pair.image), self.masks.ignore_index)
         return Sample(pair.id, image, mask)

@@ -10,9 +10,10 @@ __all__ = ['Sample', 'ImageSet', 'images_from_arrays', 'check_pair', 'open_image
 import html
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -161,14 +162,18 @@ def open_images(
     source: str | PathLike | bytes,
     reading: Reading = Reading(),
     num_channels: int | None = None,  # what the network reads; None: not checked
+    channel_order: Literal["RGB", "BGR"] = "RGB",  # BGR for networks that were trained so, as the zoo's
     name: str | None = None,  # for messages, where `source` is bytes
 ) -> ImageFile:
-    """The pictures of a file that a network is to see, uint8 or uint16, (H, W) or (H, W, C); see `open_image`.
+    """The pictures of a file that a network is to see, uint8 or uint16, (H, W) or (H, W, C), see `open_image`.
 
     Raises DataError in words: needs-choice and unreadable as `open_image`, also for other types and channels.
     """
     with naming_parameter():
         file = open_image(source, reading, name=name)
+        if channel_order == "BGR" and file.shape[2:] == (3,):
+            turned = (reading.channels or (0, 1, 2))[::-1]
+            file = open_image(source, replace(reading, channels=turned), name=name)
         _check_channels(file, num_channels)
     try:
         _check_image(file[0], file.name)

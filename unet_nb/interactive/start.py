@@ -20,7 +20,9 @@ from ..config.jobs import Config
 from ..config.recipes import load_params, merge_params
 from ..core.errors import short_errors
 from ..core.paths import resolve_path, shipped_dir
-from ..data.folder import DataError, Pair, mask_values, present_values, read_image, read_pixels, scan_folder
+from ..data.images import DataError, read_image, read_mask
+from ..data.masks import summarize_mask
+from ..data.pairs import Pair, pair_files
 from ..data.isbi import load_isbi
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-006
@@ -62,7 +64,7 @@ def _some(pairs: list[Pair], most: int = 20) -> Iterator[tuple[np.ndarray, list[
         try:
             yield (
                 read_image(pairs[i].image),
-                present_values(mask_values(read_pixels(pairs[i].mask), str(pairs[i].mask))[0]),
+                list(summarize_mask(read_mask(pairs[i].mask)).numbers),
             )
         except DataError:
             continue
@@ -71,7 +73,7 @@ def _some(pairs: list[Pair], most: int = 20) -> Iterator[tuple[np.ndarray, list[
 def _folder_facts(folder: Path) -> dict[str, Any]:
     "Parameters for a folder of images and masks, or one with train/ and val/ in it."
     parted = (folder / "train").is_dir() and (folder / "val").is_dir()
-    pairs = scan_folder(folder / "train" if parted else folder).pairs
+    pairs = pair_files(folder / "train" if parted else folder).pairs
     seen = list(_some(pairs))
     if not seen:
         raise DataError(

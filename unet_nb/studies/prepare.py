@@ -13,6 +13,7 @@ from ..config.groups import ConfigError
 from ..config.jobs import Config
 from ..core.files import write_json
 from ..core.paths import resolve_path
+from ..core.reading import readings
 from ..data.convert import Summary, convert_coco, convert_nuclei
 from ..data.demo import write_demo
 from ..data.doctor import Report, examine
@@ -71,11 +72,14 @@ def _convert(cfg: Config, target: Path, run: Run) -> dict[str, Summary]:
 # %% ../../nbs/studies/02_prepare.ipynb #cell-009
 def examine_prepared(cfg: Config) -> Report:
     "The doctor's report on the data set that `cfg` reads."
-    path = resolve_path(cfg.data_path)
+    path, (reading, mask_reading) = resolve_path(cfg.data_path), readings(cfg.reading)
     options = {
         "split": cfg.split,
         "two_class": cfg.two_class,
         "groups": cfg.group_key or None,
         "ignore_index": cfg.ignore_index,
+        "labels": cfg.labels,
+        "reading": reading,
+        "mask_reading": mask_reading,
     }
-    return examine(load_isbi(path) if cfg.dataset == "ISBI" else path, cfg.num_classes, **options)
+    return examine(load_isbi(path, reading, mask_reading) if cfg.dataset == "ISBI" else path, cfg.num_classes, **options)

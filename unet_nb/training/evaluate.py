@@ -16,7 +16,8 @@ from ..config.jobs import Config
 from ..core.files import write_json
 from ..core.paths import resolve_path
 from ..core.tables import Scores
-from ..data.folder import load_instances, scan_folder
+from ..data.folder import load_instances
+from ..data.pairs import pair_files
 from ..data.pipeline import load_split, preprocess_for_network
 from ..data.samples import ImageSet, Sample
 from ..figures.plots import levels_figure, prediction_figure, prediction_path, save_figure
@@ -118,7 +119,7 @@ class ObjectScores:
     def __init__(self, cfg: Config):
         self.truths, self.predictions, self.ids, self.scan = [], [], [], None
         if cfg.data_path and cfg.dataset != "ISBI" and cfg.num_classes == 2:
-            scan = scan_folder(resolve_path(cfg.data_path) / ("val" if cfg.split == 1 else ""))
+            scan = pair_files(resolve_path(cfg.data_path) / ("val" if cfg.split == 1 else ""))
             if any(pair.instances for pair in scan.pairs):
                 self.scan = scan
 

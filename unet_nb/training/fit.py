@@ -27,7 +27,7 @@ from ..config.jobs import Config
 from ..core.files import file_digest, read_json, write_json
 from ..core.paths import resolve_path
 from ..data.doctor import quick_checks
-from ..data.folder import scan_folder
+from ..data.pairs import pair_files
 from ..data.pipeline import TrainBatches, create_dataset, epoch_tensors, load_split
 from ..data.samples import ImageSet
 from ..data.weights import balanced_weights, class_frequencies
@@ -552,7 +552,7 @@ def data_digests(cfg: Config) -> dict[str, str]:
     if cfg.dataset == "ISBI":
         files = [root / "train-volume.tif", root / "train-labels.tif"]
     else:
-        files = [file for part in parts for pair in scan_folder(root / part).pairs for file in (pair.image, pair.mask)]
+        files = [file for part in parts for pair in pair_files(root / part).pairs for file in (pair.image, pair.mask)]
     return {file.relative_to(root).as_posix(): file_digest(file) for file in files}
 
 # %% ../../nbs/training/04_fit.ipynb #cell-039
