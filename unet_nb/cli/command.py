@@ -356,6 +356,14 @@ def env(as_json: bool) -> None:
     help="Write only the probability of class 1, as 32-bit TIFF: the ISBI challenge's form, 1 inside a cell.",
 )
 @click.option("--color", is_flag=True, help="Masks in the colours of the classes instead of their ids (PNG).")
+@click.option("--overlay", is_flag=True, help="Also write the classes laid over the image, in colours.")
+@click.option(
+    "--reading",
+    "choices",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How the images are read where their files leave it open (axes=CYX, channels=0,2, …); default: as the model's.",
+)
 @click.option(
     "--tta/--no-tta", default=None, help="Average over flips and quarter turns (default: as the model was trained)."
 )
@@ -370,16 +378,29 @@ def predict(
     probabilities: bool,
     challenge: bool,
     color: bool,
+    overlay: bool,
+    choices: tuple[str, ...],
     tta: bool | None,
     tile: int | None,
     device: str,
 ) -> None:
     "Predict IMAGES (a file, a TIFF stack, a folder) with MODEL: a checkpoint, a run folder, or several, which answer as an ensemble. Started again it goes on."
+    from unet_nb.core.reading import parse_reading
     from unet_nb.inference.files import Wanted, load_predictor, predict_files
 
-    predictor = load_predictor(models, tile, device_target=device, **({} if tta is None else {"tta": tta}))
-    for path in predict_files(predictor, images, output, Wanted(probabilities, challenge, color)):
+    given = {} if tta is None else {"tta": tta}
+    predictor = load_predictor(models, tile, parse_reading(choices), device_target=device, **given)
+    for path in predict_files(predictor, images, output, Wanted(probabilities, challenge, color, overlay)):
         click.echo(path)
+    if not (challenge or color):
+        click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-022
+def _what_masks_hold(names: list[str], overlay: bool) -> str:
+    "A line that says what is in the masks, because ids of 0, 1, … look black in a viewer."
+    ids = ", ".join(f"{i} {name}" if str(i) != name else name for i, name in enumerate(names[:6])) + ", …" * (len(names) > 6)
+    see = "the overlays show them" if overlay else "--color writes colours, --overlay the classes over the image"
+    return f"the masks hold class ids ({ids}) and look nearly black in a viewer; {see}"
 
 # %% ../../nbs/cli/00_command.ipynb #cell-016
 @cli.command()
@@ -400,6 +421,20 @@ def predict(
     type=click.Choice(["auto", "ids", "half", "nonzero"]),
     help="As the parameter two_class.",
 )
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="VALUE=CLASS",
+    help="As the parameter labels: the class of a number or colour of the masks, such as '#ff0000=1', 2=1 or '*=0'.",
+)
+@click.option(
+    "--reading",
+    "choices",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="As the parameter reading: axes=CYX, channels=0,2, …; for masks mask_alpha=only, mask_palette=indices, ….",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--figure", default=None, metavar="PNG", help="Save examples of the findings as a picture.")
 @click.option("--fix-into", default=None, metavar="DIR", help="Write a corrected copy; the original is never changed.")
@@ -409,19 +444,23 @@ def doctor(
     split: float,
     group_key: str | None,
     two_class: str,
+    labels: tuple[str, ...],
+    choices: tuple[str, ...],
     as_json: bool,
     figure: str | None,
     fix_into: str | None,
 ) -> None:
     "Examine a data set (a folder of images and masks, or of ISBI stacks): what is wrong with it, where, and the fix. Exit code 1 for errors."
     from unet_nb.core.paths import resolve_path
+    from unet_nb.core.reading import parse_labels, parse_reading, readings
     from unet_nb.data import doctor as room
     from unet_nb.data.isbi import load_isbi
 
-    path = resolve_path(data)
-    options = {"split": split, "groups": group_key, "two_class": two_class}
+    path, chosen = resolve_path(data), readings(parse_reading(choices))
+    options = {"split": split, "groups": group_key, "two_class": two_class, "labels": parse_labels(labels, classes)}
+    options |= dict(zip(("reading", "mask_reading"), chosen))
     is_stack = (path / "train-volume.tif").exists()
-    report = room.examine(load_isbi(path) if is_stack else path, classes, **options)
+    report = room.examine(load_isbi(path, *chosen) if is_stack else path, classes, **options)
     click.echo(report.to_json() if as_json else str(report))
     if figure:
         from unet_nb.figures.plots import save_figure

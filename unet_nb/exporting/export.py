@@ -27,6 +27,7 @@ from ..config.jobs import Config
 from ..core.files import atomic_path, write_json
 from ..data.demo import demo_set
 from ..data.pipeline import load_split
+from ..core.reading import readings
 from ..data.samples import ImageSet, resize_image, scale_image, set_channels
 from ..figures.report import reported
 from ..inference.onnx_graph import TOLERANCE, to_onnx
@@ -57,11 +58,13 @@ def description(cfg: Config, net: SegmentationNet, checkpoint: Checkpoint) -> di
     trained = {
         name for group in (DataParams, ModelParams, TrainParams, EvalParams) for name in group.model_fields
     } - PATHS
+    chosen = readings(cfg.reading)[0].to_json()
+    reading = {"reading": chosen} if chosen else {}  # how files of images are to be read
     history = checkpoint.state.get("history") or [{}]
     return {
         "schema": SCHEMA,
         "network": {"name": cfg.model_name, "parameters": count_parameters(net)},
-        "input": {"channels": cfg.num_channels, "channel_order": cfg.channel_order, "scaling": "[-1, 1]"},
+        "input": {"channels": cfg.num_channels, "channel_order": cfg.channel_order, "scaling": "[-1, 1]", **reading},
         "size": size_description(cfg),
         "output": {"activation": cfg.eval_activate},
         "classes": [{"name": name, "color": cfg.color[i % len(cfg.color)]} for i, name in enumerate(names)],

@@ -26,7 +26,7 @@ from mindspore.train.checkpoint_pb2 import Checkpoint as CheckpointMessage
 from ..config.groups import ConfigError, DataParams, EvalParams, ModelParams, TrainParams
 from ..config.jobs import Config
 from ..config.values import ALIASES
-from ..core.files import atomic_path, json_text, parse_json
+from ..core.files import atomic_path, json_text, parse_json, read_json
 from ..core.paths import resolve_path
 from ..core.storage import fetch, others
 from .folder import newest_run
@@ -292,11 +292,26 @@ def fetch_checkpoint(cfg: Config, path: str) -> str:
         )
     return str(folder / copied.names[0] if len(copied.names) == 1 else folder)
 
+# %% ../../nbs/runs/01_checkpoint.ipynb #cell-045
+def _found_from_run(trained: dict[str, Any], checkpoint: Path) -> dict[str, str]:
+    "Relative paths of the data that are not here, but where the run of `checkpoint` was started, as absolute ones."
+    note = checkpoint.parent.parent / "env.json"
+    start = str(read_json(note).get("work_dir") or "") if note.is_file() else ""
+    found = {}
+    for name in ("data_path", "group_key"):
+        path = str(trained.get(name) or "")
+        there = Path(start, path)
+        if start and path and not Path(path).is_absolute() and not resolve_path(path).exists() and there.exists():
+            found[name] = str(there)
+            print(f"{name}: {path} is not here; the run was started in {start}, so it is taken from there", flush=True)
+    return found
+
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-042
 def config_for_checkpoint(given: dict[str, Any]) -> tuple[Config, Checkpoint]:
     """Configuration and checkpoint for `given` parameters; without `checkpoint_file_path` it is that of the newest finished training run.
 
-    Parameters of the data, network, training and evaluation groups that are not given come from the checkpoint, if it knows them.
+    Parameters of the data, network, training and evaluation groups that are not given come from the checkpoint, if it knows them; relative paths of
+    data that lead nowhere here are those of the folder that the run was started in.
     """
     cloud = Config(
         **{k: given[k] for k in ("enable_modelarts", "checkpoint_url", "load_path", "storage_patience") if k in given}
@@ -308,6 +323,7 @@ def config_for_checkpoint(given: dict[str, Any]) -> tuple[Config, Checkpoint]:
     checkpoint = load_checkpoint(find_checkpoint(path))
     inherited = {n for group in (DataParams, ModelParams, TrainParams, EvalParams) for n in group.model_fields}
     trained = {k: v for k, v in checkpoint.state.get("config", {}).items() if k in inherited}
+    trained |= _found_from_run(trained, checkpoint.path)
     return Config(
         **trained | {ALIASES.get(k, k): v for k, v in given.items()} | {"checkpoint_file_path": str(checkpoint.path)}
     ), checkpoint
