@@ -31,7 +31,7 @@ LATE = {
     ("cli.command", "core.paths"): SLOW_HELP,
     ("cli.command", "core.storage"): SLOW_HELP,
     ("cli.command", "data.doctor"): SLOW_HELP,
-    ("cli.command", "data.isbi"): SLOW_HELP,
+    ("cli.command", "data.sources"): SLOW_HELP,
     ("cli.command", "figures.plots"): SLOW_HELP,
     ("cli.command", "inference.files"): SLOW_HELP,
     ("cli.command", "interactive.start"): SLOW_HELP,

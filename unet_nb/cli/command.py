@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
 import click
 
@@ -395,17 +396,29 @@ def predict(
     if not (challenge or color):
         click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
 
-# %% ../../nbs/cli/00_command.ipynb #cell-022
+# %% ../../nbs/cli/00_command.ipynb #cell-117
 def _what_masks_hold(names: list[str], overlay: bool) -> str:
     "A line that says what is in the masks, because ids of 0, 1, … look black in a viewer."
-    ids = ", ".join(f"{i} {name}" if str(i) != name else name for i, name in enumerate(names[:6])) + ", …" * (len(names) > 6)
+    shown = [f"{i} {name}" if str(i) != name else name for i, name in enumerate(names[:6])]
     see = "the overlays show them" if overlay else "--color writes colours, --overlay the classes over the image"
+    ids = ", ".join(shown) + ", …" * (len(names) > 6)
     return f"the masks hold class ids ({ids}) and look nearly black in a viewer; {see}"
+
+# %% ../../nbs/cli/00_command.ipynb #cell-116
+def _examined(data: str, dataset: str, given: dict) -> tuple:
+    "What `doctor` examines in the folder `data` and the options for it; without a name the kind is recognised."
+    from unet_nb.config.jobs import Config
+    from unet_nb.core.paths import resolve_path
+    from unet_nb.data.sources import recognised, source_of
+
+    dataset = dataset or recognised(resolve_path(data))
+    return source_of(Config(data_path=data, dataset=dataset, **given)).examined()
 
 # %% ../../nbs/cli/00_command.ipynb #cell-016
 @cli.command()
 @click.argument("data")
 @click.option("-c", "--classes", default=2, show_default=True, help="Number of classes, background included.")
+@click.option("--dataset", default="", help="As the parameter dataset (default: what the files in DATA look like).")
 @click.option(
     "--split",
     default=0.8,
@@ -441,6 +454,7 @@ def _what_masks_hold(names: list[str], overlay: bool) -> str:
 def doctor(
     data: str,
     classes: int,
+    dataset: str,
     split: float,
     group_key: str | None,
     two_class: str,
@@ -450,26 +464,24 @@ def doctor(
     figure: str | None,
     fix_into: str | None,
 ) -> None:
-    "Examine a data set (a folder of images and masks, or of ISBI stacks): what is wrong with it, where, and the fix. Exit code 1 for errors."
+    "Examine a data set (images and masks, ISBI stacks, a kind of your own): what is wrong, where, and the fix. Exit code 1 for errors."
     from unet_nb.core.paths import resolve_path
-    from unet_nb.core.reading import parse_labels, parse_reading, readings
+    from unet_nb.core.reading import parse_labels, parse_reading
     from unet_nb.data import doctor as room
-    from unet_nb.data.isbi import load_isbi
 
-    path, chosen = resolve_path(data), readings(parse_reading(choices))
-    options = {"split": split, "groups": group_key, "two_class": two_class, "labels": parse_labels(labels, classes)}
-    options |= dict(zip(("reading", "mask_reading"), chosen))
-    is_stack = (path / "train-volume.tif").exists()
-    report = room.examine(load_isbi(path, *chosen) if is_stack else path, classes, **options)
+    given = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
+    given |= {"labels": parse_labels(labels, classes), "reading": parse_reading(choices)}
+    examined, options = _examined(data, dataset, given)
+    report = room.examine(examined, classes, **options)
     click.echo(report.to_json() if as_json else str(report))
     if figure:
         from unet_nb.figures.plots import save_figure
 
         click.echo(f"examples: {save_figure(report.figure(), figure)}")
-    if fix_into and is_stack:
-        raise click.UsageError("--fix-into works on folders of images and masks; ISBI stacks are read as they are")
+    if fix_into and not isinstance(examined, Path):
+        raise click.UsageError("--fix-into works on folders of images and masks; other data are read as they are")
     if fix_into:
-        click.echo(str(room.fix_into(path, resolve_path(fix_into), classes, **options)))
+        click.echo(str(room.fix_into(examined, resolve_path(fix_into), classes, **options)))
     if not report.ok:
         sys.exit(1)
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import ast
 from typing import Any, Literal, get_args, get_origin
 
+from pydantic.fields import FieldInfo
+
 from .groups import ConfigError
 from .jobs import Config, default_of
 from .values import ALIASES, is_union, parse_value, unknown_parameter
+from ..core.registry import Registry
 
 # %% auto #0
 __all__ = ['parameters_cell', 'notebook_params', 'params_table']
@@ -74,10 +77,12 @@ def _injected(sources: list[str]) -> set[str]:
 # %% ../../nbs/config/05_cells.ipynb #cell-013
 def params_table() -> list[tuple[str, str, str, str]]:
     "A row (name, type, default, help) for each parameter."
-    return [
-        (n, _choices(f.annotation), repr(default_of(f)), f.description or "") for n, f in Config.model_fields.items()
-    ]
+    return [(n, _choices(f), repr(default_of(f)), f.description or "") for n, f in Config.model_fields.items()]
 
 
-def _choices(annotation: Any) -> str:
-    return "|".join(map(str, get_args(annotation))) if get_origin(annotation) is Literal else _type_text(annotation)
+def _choices(field: FieldInfo) -> str:
+    "The values of a field that has a list or a register of them, else its type."
+    if get_origin(field.annotation) is Literal:
+        return "|".join(map(str, get_args(field.annotation)))
+    checks = [getattr(getattr(check, "func", None), "__self__", None) for check in field.metadata]
+    return next(("|".join(names) for names in checks if isinstance(names, Registry)), _type_text(field.annotation))

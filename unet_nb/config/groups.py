@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from .datasets import DatasetName
 from .geometry import NETWORKS, Geometry, geometry_of
 from ..core.colors import PALETTE
 from ..core.errors import ShortTraceback
@@ -85,7 +86,7 @@ class DataParams(Params):
     data_path: str = param(
         "", "folder of the data set (ISBI: train-volume.tif and train-labels.tif); empty: a small generated stack"
     )
-    dataset: Literal["ISBI", "Cell_nuclei", "COCO", "folder"] = param(
+    dataset: DatasetName = param(
         "ISBI", "layout of data_path: ISBI stacks; else a folder with <id>/image.* + <id>/mask.*, or images/ + masks/"
     )
     image_size: Size = param(

@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from .datasets import class_names
 from .geometry import crop_error, level_error, size_error
 from unet_nb.config.groups import (
     LOSSES,
@@ -83,11 +84,8 @@ class Config(CloudParams, ExportParams, RunParams, EvalParams, TrainParams, Mode
 
     @property
     def class_names(self) -> list[str]:
-        "Names of the classes for tables and exported files: those of coco_classes, of the known two-class data sets, else numbers."
-        known = {"ISBI": ["membrane", "cell"], "Cell_nuclei": ["background", "nucleus"]}.get(self.dataset, [])
-        return self.coco_classes or (
-            known if len(known) == self.num_classes else [str(k) for k in range(self.num_classes)]
-        )
+        "Names of the classes for tables and exported files, see `datasets.class_names`."
+        return class_names(self)
 
     def changed(self) -> dict[str, Any]:
         "The parameters that differ from their defaults."

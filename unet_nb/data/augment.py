@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from ..config.datasets import dataset_of
 from ..core.registry import Registry, import_plugins, unknown_name
 from .samples import resize_image, resize_mask
 
@@ -188,5 +189,10 @@ class Augment:
 
 # %% ../../nbs/data/05_augment.ipynb #cell-035
 def build_augment(cfg) -> Augment:
-    "The chain that a configuration asks for: `cfg.augment` (a preset or a list) where `cfg.train_augment` is true, else one that changes nothing."
-    return Augment(cfg.augment if cfg.train_augment else ())
+    """The chain that a configuration asks for: `cfg.augment` (a preset or a list) where `cfg.train_augment` is true.
+
+    Else it is one that changes nothing. The preset zoo alone means that of the kind of data set.
+    """
+    if not cfg.train_augment:
+        return Augment()
+    return Augment(dataset_of(cfg).zoo_augment if cfg.augment == "zoo" else cfg.augment)

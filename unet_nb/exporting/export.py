@@ -21,6 +21,7 @@ import onnx
 import pandas as pd
 from mindspore import nn, ops
 
+from ..config.datasets import dataset_of
 from ..config.geometry import native_description, size_error
 from ..config.groups import ConfigError, DataParams, EvalParams, ModelParams, TrainParams
 from ..config.jobs import Config
@@ -45,7 +46,7 @@ def size_description(cfg: Config) -> dict[str, Any]:
     "The part `size` of a description: how an image is brought to a size that the network of `cfg` takes."
     if cfg.crop_size:
         return {"policy": "native", **native_description(cfg.geometry)}
-    turn = 1 if cfg.dataset == "ISBI" else -1  # folder data sets write sizes as (width, height)
+    turn = 1 if dataset_of(cfg).size_order == "hw" else -1
     return {"policy": "resize", "image_size": cfg.image_size[::turn], "crop": cfg.crop and cfg.crop[::turn]}
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-010

@@ -28,14 +28,14 @@ from ..config.recipes import load_params
 from ..core.colors import color_mask, overlay, show_image
 from ..core.errors import short_errors
 from ..core.paths import resolve_path
+from ..core.reading import readings
 from ..data.augment import OPERATIONS, PRESETS, build_augment
-from ..data.demo import write_demo
 from ..data.doctor import Report, examine
 from ..data.pipeline import load_split, output_margin, train_example, with_border
-from ..core.reading import readings
 from ..data.images import open_image
 from ..data.pairs import find_pictures
 from ..data.samples import Sample, open_images
+from ..data.sources import evenly, source_of
 from ..figures.plots import error_map
 from .views import View
 from ..runs.folder import Run, newest_run, start_run
@@ -120,11 +120,6 @@ def _balance(ax: Axes, here: np.ndarray, everywhere: np.ndarray, cfg: Config) ->
     ax.set_title("share of each class", fontsize=9)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-016
-def _evenly(count: int, most: int) -> np.ndarray:
-    "At most `most` of the positions 0 … count - 1, evenly spread."
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-
-
 def slider_over(images: Sequence) -> dict[str, tuple[int, int]]:
     "The control `image` for a view over `images`; none where there is only one."
     return {"image": (0, len(images) - 1)} if len(images) > 1 else {}
@@ -137,7 +132,7 @@ def explore_images(cfg: Config) -> View:
         (part, name, i) for part, name in zip(load_split(cfg), ("training", "validation")) for i in range(len(part))
     ]
     read = lru_cache(maxsize=64)(lambda i: parts[i][0][parts[i][2]])
-    shares = np.mean([class_shares(read(int(i)).mask, cfg.num_classes) for i in _evenly(len(parts), 200)], axis=0)
+    shares = np.mean([class_shares(read(i).mask, cfg.num_classes) for i in evenly(len(parts), 200)], axis=0)
 
     def images(image: int = 0, opacity: float = 0.35) -> Figure:
         return sample_figure(
@@ -149,13 +144,9 @@ def explore_images(cfg: Config) -> View:
 # %% ../../nbs/interactive/02_explore.ipynb #cell-020
 @short_errors()
 def check_data(cfg: Config) -> Report:
-    "The doctor's report on the data set of `cfg`: of the files of a folder, or of the samples of a stack."
-    reading = {"num_classes": cfg.num_classes, "ignore_index": cfg.ignore_index}
-    if not cfg.data_path or cfg.dataset == "ISBI":
-        return examine(load_split(cfg), **reading)
-    return examine(
-        resolve_path(cfg.data_path), split=cfg.split, groups=cfg.group_key or None, two_class=cfg.two_class, **reading
-    )
+    "The doctor's report on the data set of `cfg`: of the files of a folder, or of the samples as training cuts them."
+    data, options = source_of(cfg).examined(cut=True)
+    return examine(data, cfg.num_classes, ignore_index=cfg.ignore_index, **options)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-023
 VARIANTS = 8
@@ -242,7 +233,7 @@ def predict_held_out(run: Run, most: int = 60) -> tuple[Config, list[Predicted]]
 
     predictor, found = load_predictor([run.path]), []
     cfg, val = predictor.cfg, load_split(predictor.cfg)[1]
-    for i in _evenly(len(val), most):
+    for i in evenly(len(val), most):
         sample = val[int(i)]
         scores, _, p = score_image(predictor.forward, cfg, sample)
         found.append(
@@ -405,17 +396,8 @@ def newest_or_example(run: str | Path = "", output_path: str | Path = "runs") ->
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-052
 def new_images(run: Run) -> Path:
-    "Where to find images for a first prediction with `run`: its data set, the test stack of the ISBI folder, or for generated data four new slices."
-    cfg = run.cfg
-    if not cfg.data_path:
-        return (
-            write_demo(run.path / "new_tissue", cfg.demo_slices, cfg.demo_size, seed=cfg.seed + 1, overwrite=True)
-            / "test-volume.tif"
-        )
-    folder = resolve_path(cfg.data_path)
-    if cfg.dataset == "ISBI":
-        return folder / "test-volume.tif"
-    return folder / "val" if cfg.split == 1 else folder
+    "Images for a first prediction with `run`, as its source has them: its own, a test stack, or new ones in its folder."
+    return source_of(run.cfg).new_images(run.path / "new_images")
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-053
 @short_errors()

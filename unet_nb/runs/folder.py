@@ -31,6 +31,7 @@ from ..core.text import duration
 if TYPE_CHECKING:
     import pandas as pd  # 0.6 s to import; only two functions need it
 
+from ..config.datasets import data_name
 from ..config.groups import ConfigError
 from ..config.jobs import Config
 from ..config.recipes import load_params
@@ -347,7 +348,7 @@ def upload(self: Run, quiet: bool = False) -> None:
 # %% ../../nbs/runs/00_folder.ipynb #cell-027
 def create_run(cfg: Config, kind: str = "train") -> Run:
     "Make a new run folder in `cfg.output_path`, with parameters and environment in it. Raises OSError in words when it cannot be written."
-    what = f"{cfg.model_name}_{cfg.dataset if cfg.data_path else 'demo'}".lower()
+    what = f"{cfg.model_name}_{data_name(cfg)}".lower()
     name = re.sub(r"[^\w.-]+", "-", cfg.name or (what if kind == "train" else f"{kind}_{what}"))
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     root = resolve_path(cfg.output_path)
@@ -507,7 +508,7 @@ def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
                     "kind": run.status["kind"],
                     "state": run_state(run),
                     "model_name": cfg.model_name,
-                    "data": cfg.data_path or "demo",
+                    "data": cfg.data_path or data_name(cfg),
                     "dice_coeff": metrics.get("dice_coeff"),
                     "iou": metrics.get("iou"),
                     "mean_iou": metrics.get("mean_iou"),

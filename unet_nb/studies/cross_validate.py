@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..config.datasets import data_name
 from ..config.groups import ConfigError, DataParams, ModelParams, TrainParams
 from ..config.jobs import Config
 from ..core.files import write_json, write_text
@@ -24,6 +25,7 @@ from ..core.paths import resolve_path
 from ..data.isbi import save_stack
 from ..data.pipeline import load_split
 from ..data.samples import Sample
+from ..data.sources import source_of
 from ..figures.plots import prediction_figure
 from ..figures.report import Picture, html_report, panels
 from ..inference.predict import ensemble
@@ -43,15 +45,12 @@ from ..training.fit import changed_files, data_digests
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-006
 def fold_configs(cfg: Config) -> list[Config]:
     "A training configuration for each fold (cross_valid_ind 1 … num_folds) and member (seed, seed + 1, …), member by member within a fold. Raises ConfigError."
-    if cfg.data_path and cfg.dataset != "ISBI" and cfg.fold_scheme == "zoo":
-        raise ConfigError(
-            "fold_scheme: zoo cuts a folder of images only once; take shuffled or blocks for cross-validation"
-        )
+    source_of(cfg).check_folds()
     if cfg.resume:
         raise ConfigError(
             "resume: each fold starts afresh, since a checkpoint may have seen its held-out images; set it to False"
         )
-    base = cfg.name or f"{cfg.model_name}_{cfg.dataset if cfg.data_path else 'demo'}".lower()
+    base = cfg.name or f"{cfg.model_name}_{data_name(cfg)}".lower()
     places = {
         "data_path": str(resolve_path(cfg.data_path)) if cfg.data_path else "",
         "output_path": str(resolve_path(cfg.output_path)),

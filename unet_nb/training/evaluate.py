@@ -14,12 +14,10 @@ import numpy as np
 
 from ..config.jobs import Config
 from ..core.files import write_json
-from ..core.paths import resolve_path
 from ..core.tables import Scores
-from ..data.folder import load_instances
-from ..data.pairs import pair_files
 from ..data.pipeline import load_split, preprocess_for_network
 from ..data.samples import ImageSet, Sample
+from ..data.sources import source_of
 from ..figures.plots import levels_figure, prediction_figure, prediction_path, save_figure
 from ..figures.report import reported
 from ..inference.predict import predict_network_scale, to_size
@@ -117,16 +115,13 @@ class ObjectScores:
     "Scores the objects of the images it is called with, where the data set has numbered objects beside its masks; class 1 only."
 
     def __init__(self, cfg: Config):
-        self.truths, self.predictions, self.ids, self.scan = [], [], [], None
-        if cfg.data_path and cfg.dataset != "ISBI" and cfg.num_classes == 2:
-            scan = pair_files(resolve_path(cfg.data_path) / ("val" if cfg.split == 1 else ""))
-            if any(pair.instances for pair in scan.pairs):
-                self.scan = scan
+        self.truths, self.predictions, self.ids = [], [], []
+        self.instances = source_of(cfg).instances() if cfg.num_classes == 2 else None
 
     def __call__(self, sample: Sample, probabilities: np.ndarray, scores: dict) -> None:
-        if self.scan is None:
+        if self.instances is None:
             return
-        self.truths.append(load_instances(self.scan, sample.id))
+        self.truths.append(self.instances(sample.id))
         self.predictions.append(split_objects(probabilities.argmax(0) == 1))
         self.ids.append(sample.id)
 

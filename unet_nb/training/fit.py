@@ -25,11 +25,10 @@ from mindspore import nn, ops
 from ..config.groups import ConfigError
 from ..config.jobs import Config
 from ..core.files import file_digest, read_json, write_json
-from ..core.paths import resolve_path
 from ..data.doctor import quick_checks
-from ..data.pairs import pair_files
 from ..data.pipeline import TrainBatches, create_dataset, epoch_tensors, load_split
 from ..data.samples import ImageSet
+from ..data.sources import source_of
 from ..data.weights import balanced_weights, class_frequencies
 from ..figures.plots import history_figure, save_figure
 from ..figures.report import reported
@@ -469,7 +468,7 @@ def _prepare(cfg: Config, run: Run) -> tuple[Trainer, TrainBatches, ImageSet]:
     save_split(run, {"train": train.ids, "val": val.ids})
     digests = data_digests(cfg) if ranks.is_main else {}
     save_digests(run, digests)
-    if cfg.data_path and cfg.dataset != "ISBI":
+    if source_of(cfg).read_on_demand:
         quick_checks(train, val, cfg.num_classes, cfg.ignore_index, log=run.log)
     batches = TrainBatches(cfg, train, ranks.rank, ranks.size)
     trainer = Trainer(cfg, len(batches), ranks, run)
@@ -545,15 +544,7 @@ DATA_FILES = "data_files.json"  # in the run folder: the digests of the images a
 # %% ../../nbs/training/04_fit.ipynb #cell-038
 def data_digests(cfg: Config) -> dict[str, str]:
     "The `file_digest` of each image and mask that `load_split` reads, by its path below data_path; none for generated ones."
-    if not cfg.data_path:
-        return {}
-    root = resolve_path(cfg.data_path)
-    parts = ("train", "val") if cfg.split == 1 and cfg.fold_scheme == "zoo" else (".",)
-    if cfg.dataset == "ISBI":
-        files = [root / "train-volume.tif", root / "train-labels.tif"]
-    else:
-        files = [file for part in parts for pair in pair_files(root / part).pairs for file in (pair.image, pair.mask)]
-    return {file.relative_to(root).as_posix(): file_digest(file) for file in files}
+    return {name: file_digest(file) for name, file in source_of(cfg).files().items()}
 
 # %% ../../nbs/training/04_fit.ipynb #cell-039
 def changed_files(folder: Path, now: dict[str, str]) -> list[str]:
