@@ -111,6 +111,8 @@ _NAMED = re.compile(r"\b(" + "|".join(f.name for f in fields(Reading)) + r")=('\
 
 def name_parameter(words: str, mask: bool = False) -> str:
     "The words of an error of the reader; where they name choices, as the parameter `reading` and its option do."
+    if "the parameter reading" in words:
+        return words
     words, count = _NAMED.subn(r"mask_\1=\2" if mask else r"\1=\2", words)
     if not count:
         return words

@@ -313,7 +313,7 @@ def open_note(out: Path, request: dict) -> PredictionNote:
         return PredictionNote(note, request)
     before, files = _read_note(note, out)
     differ = [name for name in {**request, **before} if (before.get(name) or None) != (request.get(name) or None)]
-    if differ and files:
+    if differ and any(entry["output"] for entry in files.values()):
         raise ValueError(
             f"{out}: holds predictions with another {', '.join(differ)}; choose another folder, or delete this one"
         )

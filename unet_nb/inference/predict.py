@@ -31,7 +31,7 @@ from ..core.reading import readings
 from ..data.images import ImageFile
 from ..data.pipeline import preprocess_for_network
 from ..data.samples import open_images, resize_image, scale_image, set_channels
-from .tiling import Forward, Span, Tiling, as_is, blended_spans, predict_bands
+from .tiling import Forward, Span, Tiling, blended_spans, predict_bands
 from ..runs.folder import _flock
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-015
