@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_nb.config.jobs import Config
+from unet_nb.config.jobs import TrainConfig
 from unet_nb.runs.checkpoint import list_checkpoints, load_checkpoint
 from unet_nb.runs.folder import Run, run_state
 from unet_nb.training.fit import fit
@@ -187,7 +187,7 @@ def kill_and_resume(moment: Moment, folder: Path, expected: dict) -> str:
 
 def reference(folder: Path) -> Run:
     "The training that is not interrupted."
-    return fit(Config(**PARAMS, output_path=str(folder)))
+    return fit(TrainConfig(**PARAMS, output_path=str(folder)))
 
 
 def log_lines(run: Run) -> int:
@@ -218,7 +218,7 @@ def main(args: list[str]) -> None:
     if args[0] == "--train":
         if "--slowly" in args:
             write_slowly()
-        fit(Config(**PARAMS, output_path=args[1]))
+        fit(TrainConfig(**PARAMS, output_path=args[1]))
         return
     count, seed = int(args[0]), int(args[1]) if len(args) > 1 else 0
     with tempfile.TemporaryDirectory() as d:

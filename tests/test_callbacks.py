@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from kill_and_resume import PARAMS
 
-from unet_nb.config.jobs import Config
+from unet_nb.config.jobs import TrainConfig
 from unet_nb.runs.folder import Run
-from unet_nb.training.callbacks import Callback, TrainingError
+from unet_nb.training.callbacks import TrainingError
+from unet_nb.training.events import Callback
 from unet_nb.training.fit import fit
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,8 +74,8 @@ EPOCH = ["epoch begin", *["step begin", "step end"] * 4]
 
 
 @pytest.fixture
-def cfg(tmp_path) -> Config:
-    return Config(**PARAMS | {"epochs": 4}, output_path=str(tmp_path))
+def cfg(tmp_path) -> TrainConfig:
+    return TrainConfig(**PARAMS | {"epochs": 4}, output_path=str(tmp_path))
 
 
 def test_the_events_in_order(cfg):

@@ -43,13 +43,15 @@ def write(program, tmp_path_factory):
     "A function that writes the same small network with other words about sizes and classes, and returns the file."
     import mindspore as ms
 
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import ExportConfig
     from unet_nb.exporting.export import description, write_model
     from unet_nb.models.registry import create_model
     from unet_nb.runs.checkpoint import load_checkpoint, save_checkpoint
 
     folder = tmp_path_factory.mktemp("model")
-    cfg = Config(base_channels=8, depth=1, num_channels=3, channel_order="BGR", crop_size=[64, 64], file_format="ONNX")
+    cfg = ExportConfig(
+        base_channels=8, depth=1, num_channels=3, channel_order="BGR", crop_size=[64, 64], file_format="ONNX"
+    )
     ms.set_seed(0)
     net = create_model(cfg).set_train(False)
     described = description(

@@ -11,7 +11,7 @@ import pytest
 from click.exceptions import Exit
 
 from unet_nb.cli.command import cli
-from unet_nb.config.jobs import Config
+from unet_nb.config.groups import all_params
 from unet_nb.config.values import ALIASES
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def test_the_site_builds(tmp_path):
     assert done.returncode == 0, done.stderr
     assert {p.stem for p in (ROOT / "nbs").glob("*.ipynb")} <= {p.stem for p in tmp_path.glob("*.html")}
     parameters = (tmp_path / "docs/parameters.html").read_text()
-    assert all(f"<code>{name}</code>" in parameters for name in Config.model_fields)
+    assert all(f"<code>{name}</code>" in parameters for name in all_params())
     commands = (tmp_path / "docs/commands.html").read_text()
     assert all(f"Usage: unet_nb {name}" in commands for name in cli.commands)
     for page in tmp_path.rglob("*.html"):  # nothing is fetched from elsewhere
@@ -75,7 +75,7 @@ def test_commands_are_real(page):
             continue
         for param, _ in context.params.get("params") or []:
             if isinstance(param, str):
-                assert param in Config.model_fields or param in ALIASES, f"{page.name}: {command}"
+                assert param in all_params() or param in ALIASES, f"{page.name}: {command}"
         if name == "run":
             assert (ROOT / f"nbs/run/{context.params['notebook']}.ipynb").is_file(), f"{page.name}: {command}"
         for file in context.params.get("files", []):
@@ -107,7 +107,7 @@ from unet_nb.runs.checkpoint import config_for_checkpoint
 from unet_nb.exporting.export import export
 from unet_nb.runs.folder import start_run
 assert probabilities.shape == (2, 64, 64)
-exported, checkpoint = config_for_checkpoint({"checkpoint_file_path": str(run.path), "file_format": "ONNX"})
+exported, checkpoint = config_for_checkpoint({"checkpoint_file_path": str(run.path), "file_format": "ONNX"}, "export")
 export(exported, checkpoint, start_run(exported, "export")).rename("unet.onnx")
 """
     after = (

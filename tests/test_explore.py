@@ -98,12 +98,12 @@ def test_widgets_move_the_picture(monkeypatch):
 
 def test_mistakes_are_told_in_two_lines(tmp_path):
     from unet_nb.config.groups import ConfigError
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import TrainConfig
     from unet_nb.interactive.start import start_config
     from unet_nb.training.callbacks import TrainingError
 
     for mistake, words in (
-        (lambda: Config(learning_rate=1), "unknown parameter"),
+        (lambda: TrainConfig(learning_rate=1), "unknown parameter"),
         (lambda: start_config(tmp_path / "nowhere"), "there is no such folder"),
     ):
         with pytest.raises((ConfigError, FileNotFoundError)) as caught:

@@ -71,9 +71,9 @@ import sys
 from unet_nb.config.geometry import NETWORKS
 from unet_nb.inference import predictor, tiling
 assert not {'mindspore', 'pydantic'} & set(sys.modules)
-from unet_nb.config.jobs import Config
+from unet_nb.config.jobs import TrainConfig
 for name in NETWORKS: print(name, NETWORKS[name]().rule.demand)
-try: Config(model_name='unet_fats')
+try: TrainConfig(model_name='unet_fats')
 except ValueError as e: print(e)
 assert 'mindspore' not in sys.modules
 """

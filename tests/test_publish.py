@@ -68,7 +68,7 @@ def test_runs_are_compared(trained, folder):
     from unet_nb.training.fit import fit
 
     first = Run(shutil.copytree(trained, folder / "runs" / trained.name))
-    again = fit(first.cfg.model_copy(update={"seed": 5, "output_path": str(folder / "runs")}))
+    again = fit(first.cfg.replace(seed=5, output_path=str(folder / "runs")))
     names = [run.path.name for run in (first, again)]
     done = command(BIN / "unet_nb", "run", "compare", "-p", "compare", json.dumps(names), cwd=folder)
     assert done.returncode == 0, done.stderr

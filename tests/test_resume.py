@@ -97,7 +97,7 @@ def at_step(number: int, act):
 
 def test_a_folder_that_vanishes(whole, tmp_path):
     moved = tmp_path / "moved"
-    cfg = whole.cfg.model_copy(update={"output_path": str(tmp_path / "runs")})
+    cfg = whole.cfg.replace(output_path=str(tmp_path / "runs"))
     with pytest.raises(OSError, match=f"the run folder {tmp_path}/runs/.* is gone"):
         fit(cfg, on_step=at_step(6, lambda: (tmp_path / "runs").rename(moved)))
     assert not (tmp_path / "runs").exists()
@@ -131,7 +131,7 @@ def fill(path: Path) -> None:
 
 
 def test_a_full_disk(whole, small_disk):
-    cfg = whole.cfg.model_copy(update={"output_path": str(small_disk)})
+    cfg = whole.cfg.replace(output_path=str(small_disk))
     with pytest.raises(OSError, match="the disk is full: cannot write to .* make room, then `unet_nb resume"):
         fit(cfg, on_step=at_step(6, lambda: fill(small_disk / "other")))
     run = Run(next(small_disk.glob("*/status.json")).parent)

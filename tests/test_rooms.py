@@ -26,6 +26,7 @@ SLOW_LAUNCH = "papermill starts the kernel that loads MindSpore; the process tha
 SLOW_PLAN = "the words of a plan and the table of a benchmark are made where MindSpore is not loaded"
 # Imports inside a function, each with its reason. An entry that is no longer needed fails too.
 LATE = {
+    ("cli.command", "config.groups"): SLOW_HELP,
     ("cli.command", "config.jobs"): SLOW_HELP,
     ("cli.command", "config.recipes"): SLOW_HELP,
     ("cli.command", "core.paths"): SLOW_HELP,

@@ -21,7 +21,7 @@ boto3 = pytest.importorskip("boto3", reason="object storage needs pip install un
 pytest.importorskip("moto.server", reason="the S3 server of these tests needs pip install 'moto[s3]' flask flask-cors")
 
 from unet_nb.config.groups import ConfigError  # noqa: E402
-from unet_nb.config.jobs import Config  # noqa: E402
+from unet_nb.config.jobs import TrainConfig  # noqa: E402
 from unet_nb.core.storage import StorageError, UploadError, fetch, upload  # noqa: E402
 from unet_nb.data.demo import write_demo  # noqa: E402
 from unet_nb.runs.folder import Run, start_run  # noqa: E402
@@ -292,12 +292,12 @@ def test_raw_papermill_uploads_a_failure_too(job, tmp_path):
 
 
 def test_an_interruption_is_uploaded_and_a_failed_upload_is_made_good(env, tmp_path):
-    run = start_run(Config(enable_modelarts=True, train_url="s3://bucket/stopped", output_path=str(tmp_path)))
+    run = start_run(TrainConfig(enable_modelarts=True, train_url="s3://bucket/stopped", output_path=str(tmp_path)))
     with pytest.raises(KeyboardInterrupt), run.guard():
         raise KeyboardInterrupt
     assert json.loads(env.get(f"stopped/{run.path.name}")["status.json"])["state"] == "interrupted"
     run = start_run(
-        Config(enable_modelarts=True, train_url="s3://bucket/later", output_path=str(tmp_path), storage_patience=0)
+        TrainConfig(enable_modelarts=True, train_url="s3://bucket/later", output_path=str(tmp_path), storage_patience=0)
     )
     with pytest.raises(UploadError, match="`unet_nb upload .*` uploads it"), run.guard():
         os.environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
@@ -388,5 +388,5 @@ def test_errors_in_words(env, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "s3fs", None)
     assert "pip install unet_nb[storage]" in words("s3://bucket/isbi")
     with pytest.raises(ConfigError) as e:
-        Config(enable_modelarts=True, train_url=f"s3://me:{SECRET}@bucket/runs")
+        TrainConfig(enable_modelarts=True, train_url=f"s3://me:{SECRET}@bucket/runs")
     assert "user name or password" in str(e.value) and SECRET not in str(e.value)

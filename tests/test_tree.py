@@ -47,8 +47,23 @@ def test_run_notebooks_define_nothing_and_keep_their_tag(name):
     from unet_nb.config.cells import parameters_cell
 
     cells = [c for c in nbformat.read(ROOT / f"nbs/run/{name}.ipynb", as_version=4).cells if c.cell_type == "code"]
-    assert [c.source for c in cells if "parameters" in c.metadata.get("tags", [])] == [parameters_cell()]
+    assert [c.source for c in cells if "parameters" in c.metadata.get("tags", [])] == [parameters_cell(name)]
     assert not [c.source for c in cells if any(line.startswith(("def ", "class ")) for line in c.source.splitlines())]
+
+
+@pytest.mark.parametrize("name", RUN_NOTEBOOKS)
+def test_a_parameters_cell_is_short_and_formatted(name, tmp_path):
+    from unet_nb.config.cells import parameters_cell
+
+    most = {"compare": 8, "prepare": 25, "train": 75, "cross_validate": 78}.get(name, 40)
+    lines = parameters_cell(name).splitlines()
+    assert len(lines) <= most and max(map(len, lines)) <= 120
+    assert not any(" = '" in line for line in lines)
+    if ruff := shutil.which("ruff", path=Path(sys.executable).parent):
+        (tmp_path / "cell.py").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        subprocess.run(
+            [ruff, "format", "--line-length", "120", "--check", "--isolated", tmp_path / "cell.py"], check=True
+        )
 
 
 def test_notebooks_are_small():
@@ -57,9 +72,10 @@ def test_notebooks_are_small():
 
 def test_wheel_holds_notebooks_and_recipes(tmp_path):
     source = tmp_path / "source"
-    shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", "runs", "__pycache__", "*.egg-info", "build")
-    )
+    for part in ("nbs", "params", "unet_nb"):
+        shutil.copytree(ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    for file in ("settings.ini", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path / "wheel", source], check=True
     )

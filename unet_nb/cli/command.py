@@ -95,7 +95,7 @@ def resume_run(run: str) -> None:
     "Go on with a training run that was killed, interrupted or has failed, where it stopped and in its own folder; its path is printed last."
     from unet_nb.runs.folder import Run
 
-    if Run(run).cfg.run_distribute:
+    if getattr(Run(run).cfg, "run_distribute", False):
         from unet_nb.studies.distributed import resume_ranks
 
         click.echo(resume_ranks(run).path)
@@ -272,22 +272,23 @@ def plan(files: tuple[str, ...], params: tuple[tuple[str, str], ...], as_json: b
     "Say, from a short trial, what a training will need on this machine: memory, seconds for a step, minutes to the end."
     import json
 
-    from unet_nb.config.recipes import load_params
+    from unet_nb.config.jobs import TrainConfig
+    from unet_nb.config.recipes import merge_params
     from unet_nb.studies.plan import plan as make_plan
     from unet_nb.studies.plan import plan_text
 
-    found = make_plan(load_params(*files, **dict(params)))
+    found = make_plan(TrainConfig(**merge_params(files, dict(params))))
     click.echo(json.dumps(found, indent=2) if as_json else plan_text(found))
 
 # %% ../../nbs/cli/00_command.ipynb #cell-011
 @cli.command()
 @click.argument("names", nargs=-1)
 def params(names: tuple[str, ...]) -> None:
-    "List the parameters with type, default and help (or only those whose name contains one of NAMES)."
-    for name, kind, default, help in params_table():
+    "List the parameters with type, default, help and jobs (or only those whose name contains one of NAMES)."
+    for name, kind, default, help, jobs in params_table():
         if names and not any(n in name for n in names):
             continue
-        click.echo(f"{click.style(name, bold=True)}: {kind} = {default}\n    {help}")
+        click.echo(f"{click.style(name, bold=True)}: {kind} = {default}\n    {help}\n    of {', '.join(jobs)}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-012
 @cli.command(context_settings={"ignore_unknown_options": True})
@@ -317,10 +318,10 @@ def lab(options: tuple[str, ...], folder: str) -> None:
 )
 def runs(output_path: str | None) -> None:
     "List runs with their state and scores."
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.groups import RunParams
     from unet_nb.runs.folder import list_runs
 
-    table = list_runs(output_path or Config().output_path)
+    table = list_runs(output_path or RunParams().output_path)
     click.echo(
         table.to_string(index=False, na_rep="", float_format="{:.4f}".format)
         if len(table)
@@ -407,12 +408,12 @@ def _what_masks_hold(names: list[str], overlay: bool) -> str:
 # %% ../../nbs/cli/00_command.ipynb #cell-116
 def _examined(data: str, dataset: str, given: dict) -> tuple:
     "What `doctor` examines in the folder `data` and the options for it; without a name the kind is recognised."
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import PrepareConfig
     from unet_nb.core.paths import resolve_path
     from unet_nb.data.sources import recognised, source_of
 
     dataset = dataset or recognised(resolve_path(data))
-    return source_of(Config(data_path=data, dataset=dataset, **given)).examined()
+    return source_of(PrepareConfig(data_path=data, dataset=dataset, **given)).examined()
 
 # %% ../../nbs/cli/00_command.ipynb #cell-016
 @cli.command()

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from ..config.datasets import dataset_of
+from ..config.jobs import TrainConfig
 from ..core.registry import Registry, import_plugins, unknown_name
 from .samples import resize_image, resize_mask
 
@@ -188,7 +189,7 @@ class Augment:
         return f"Augment({self.names})"
 
 # %% ../../nbs/data/05_augment.ipynb #cell-035
-def build_augment(cfg) -> Augment:
+def build_augment(cfg: TrainConfig) -> Augment:
     """The chain that a configuration asks for: `cfg.augment` (a preset or a list) where `cfg.train_augment` is true.
 
     Else it is one that changes nothing. The preset zoo alone means that of the kind of data set.

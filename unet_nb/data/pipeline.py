@@ -16,7 +16,7 @@ import numpy as np
 
 from ..config.datasets import dataset_of
 from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import NetworkConfig, SampleConfig, TrainConfig
 from ..core.errors import short_errors
 from .augment import build_augment, random_crop
 from .samples import ImageSet, Sample, preprocess_zoo, scale_image, set_channels
@@ -25,7 +25,7 @@ from .weights import border_weights, foreground_crop
 
 # %% ../../nbs/data/08_pipeline.ipynb #cell-007
 @short_errors()
-def load_split(cfg: Config) -> tuple[ImageSet, ImageSet]:
+def load_split(cfg: SampleConfig) -> tuple[ImageSet, ImageSet]:
     """Training and validation images, as the source that `cfg` names cuts them, see `data.sources`.
 
     Raises ConfigError, FileNotFoundError or ValueError in words.
@@ -33,7 +33,7 @@ def load_split(cfg: Config) -> tuple[ImageSet, ImageSet]:
     return source_of(cfg).split()
 
 # %% ../../nbs/data/08_pipeline.ipynb #cell-012
-def output_margin(cfg: Config) -> int:
+def output_margin(cfg: NetworkConfig) -> int:
     "Pixels that the network of `cfg` loses at each border of a crop: 0 for padded convolutions, 92 for the 2015 network."
     return cfg.geometry.rule.margin if cfg.crop_size else 0
 
@@ -49,7 +49,7 @@ def with_border(sample: Sample, margin: int) -> tuple[np.ndarray, np.ndarray]:
 
 # %% ../../nbs/data/08_pipeline.ipynb #cell-015
 def train_example(
-    cfg: Config, image: np.ndarray, mask: np.ndarray, augment, rng: np.random.Generator
+    cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, augment, rng: np.random.Generator
 ) -> tuple[np.ndarray, ...]:
     """One augmented example: image float32 (C, H, W) in [-1, 1], mask int32 (H', W') of the size of the network's output and, with
     `border_weight`, the weights of the pixels float32 (H', W').
@@ -72,7 +72,7 @@ def train_example(
 
 # %% ../../nbs/data/08_pipeline.ipynb #cell-016
 def preprocess_for_network(
-    cfg: Config, image: np.ndarray, mask: np.ndarray | None = None
+    cfg: SampleConfig, image: np.ndarray, mask: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     "A whole image (and its mask) as the zoo feeds it: resized to image_size, for the 2015 network to crop and zero-padded; see `preprocess_zoo`."
     order = dataset_of(cfg).size_order
@@ -93,7 +93,7 @@ class TrainBatches:
     `len` is the number of steps; `epoch` may be set between passes. `rank` of `ranks` gets its share of every global batch.
     """
 
-    def __init__(self, cfg: Config, images: ImageSet, rank: int = 0, ranks: int = 1):
+    def __init__(self, cfg: TrainConfig, images: ImageSet, rank: int = 0, ranks: int = 1):
         self.cfg, self.images, self.rank, self.ranks = cfg, images, rank, ranks
         self.batch = cfg.device_batch
         self.augment, self.epoch = build_augment(cfg), 0

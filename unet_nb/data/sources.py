@@ -15,7 +15,7 @@ import numpy as np
 
 from ..config.datasets import DATASETS, Dataset, is_generated
 from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import SampleConfig
 from ..core.paths import resolve_path
 from ..core.reading import Reading, readings
 from ..core.registry import Registry, import_plugins
@@ -39,7 +39,7 @@ def evenly(count: int, most: int) -> list[int]:
     return sorted({int(i) for i in np.linspace(0, count - 1, min(count, most)).round()})
 
 
-def _checked(images: ImageSet, cfg: Config) -> ImageSet:
+def _checked(images: ImageSet, cfg: SampleConfig) -> ImageSet:
     "The same samples, each checked when it is read: ValueError in words for one that does not fit `cfg`."
 
     def read(i: int) -> Sample:
@@ -57,7 +57,7 @@ class _Labelled:
 
     read_on_demand: ClassVar[bool] = True  # False: `split` reads and checks all samples
 
-    def __init__(self, cfg: Config):
+    def __init__(self, cfg: SampleConfig):
         self.cfg = cfg
 
     @property
@@ -88,7 +88,7 @@ class _Labelled:
         "Raise ConfigError where `cfg` does not cut the set into folds, so that it cannot be cross-validated."
 
 # %% ../../nbs/data/07_sources.ipynb #cell-008
-def _fold(cfg: Config, ids: Sequence[str], groups: Path | str | None) -> tuple[list[int], list[int]]:
+def _fold(cfg: SampleConfig, ids: Sequence[str], groups: Path | str | None) -> tuple[list[int], list[int]]:
     "Positions (train, validate) of fold `cross_valid_ind`; the zoo's folds know no groups."
     if cfg.fold_scheme == "zoo":
         return zoo_fold(cfg.cross_valid_ind, len(ids), cfg.num_folds)
@@ -181,12 +181,12 @@ def register_source(name: str, **facts: Any) -> Callable[[type[Source]], type[So
     return register
 
 # %% ../../nbs/data/07_sources.ipynb #cell-015
-def named_source(cfg: Config) -> Source:
+def named_source(cfg: SampleConfig) -> Source:
     "The source that `cfg.dataset` names, whether its files are there yet or not."
     return SOURCES[cfg.dataset](cfg)
 
 
-def source_of(cfg: Config) -> Source:
+def source_of(cfg: SampleConfig) -> Source:
     "Where the images of `cfg` come from: the source that `dataset` names, or the generated stack without `data_path`."
     return Generated(cfg) if is_generated(cfg) else named_source(cfg)
 
@@ -246,7 +246,7 @@ class Generated(Stack):
         return write_demo(spare, cfg.demo_slices, cfg.demo_size, cfg.seed + 1, overwrite=True) / "test-volume.tif"
 
 # %% ../../nbs/data/07_sources.ipynb #cell-021
-def _options(cfg: Config) -> dict[str, Any]:
+def _options(cfg: SampleConfig) -> dict[str, Any]:
     "How files of a folder are to be read, as options of `load_pairs`."
     reading, mask_reading = readings(cfg.reading)
     shared = {name: getattr(cfg, name) for name in ("two_class", "labels", "ignore_index")}

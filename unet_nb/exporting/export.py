@@ -23,8 +23,9 @@ from mindspore import nn, ops
 
 from ..config.datasets import dataset_of
 from ..config.geometry import native_description, size_error
-from ..config.groups import ConfigError, DataParams, EvalParams, ModelParams, TrainParams
-from ..config.jobs import Config
+from ..config.groups import ConfigError, FetchCheckpointParams, FetchParams, KeepParams, RecordParams
+from ..config.jobs import ExportConfig, PredictConfig, RunConfig, SampleConfig, TrainConfig
+from ..config.values import real_names
 from ..core.files import atomic_path, write_json
 from ..data.demo import demo_set
 from ..data.pipeline import load_split
@@ -42,7 +43,7 @@ from ..runs.folder import Run, git_state
 from ..runtime.device import setup_device
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-007
-def size_description(cfg: Config) -> dict[str, Any]:
+def size_description(cfg: SampleConfig) -> dict[str, Any]:
     "The part `size` of a description: how an image is brought to a size that the network of `cfg` takes."
     if cfg.crop_size:
         return {"policy": "native", **native_description(cfg.geometry)}
@@ -53,12 +54,9 @@ def size_description(cfg: Config) -> dict[str, Any]:
 PATHS = {"data_path", "anno_json", "val_anno_json", "coco_dir", "val_coco_dir", "resume_ckpt", "checkpoint_file_path"}
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-011
-def description(cfg: Config, net: SegmentationNet, checkpoint: Checkpoint) -> dict[str, Any]:
+def description(cfg: PredictConfig, net: SegmentationNet, checkpoint: Checkpoint) -> dict[str, Any]:
     "What an exported file says about itself, JSON values; `onnx_infer` documents the parts."
     names = cfg.class_names
-    trained = {
-        name for group in (DataParams, ModelParams, TrainParams, EvalParams) for name in group.model_fields
-    } - PATHS
     chosen = readings(cfg.reading)[0].to_json()
     reading = {"reading": chosen} if chosen else {}  # how files of images are to be read
     history = checkpoint.state.get("history") or [{}]
@@ -68,7 +66,7 @@ def description(cfg: Config, net: SegmentationNet, checkpoint: Checkpoint) -> di
         "input": {"channels": cfg.num_channels, "channel_order": cfg.channel_order, "scaling": "[-1, 1]", **reading},
         "size": size_description(cfg),
         "output": {"activation": cfg.eval_activate},
-        "classes": [{"name": name, "color": cfg.color[i % len(cfg.color)]} for i, name in enumerate(names)],
+        "classes": [{"name": name, "color": cfg.palette[i % len(cfg.palette)]} for i, name in enumerate(names)],
         "scores": {k: v for k, v in history[-1].items() if k in ("dice_coeff", "iou", "mean_dice", "mean_iou")},
         "provenance": {
             "checkpoint": checkpoint.path.name,
@@ -78,9 +76,20 @@ def description(cfg: Config, net: SegmentationNet, checkpoint: Checkpoint) -> di
             "data": "own" if cfg.data_path else "generated",
             "versions": {p: metadata.version(p) for p in ("unet_nb", "mindspore", "onnx")},
             **git_state(),
-            "config": {k: v for k, v in cfg.model_dump().items() if k in trained},
+            "config": _trained_with(cfg, checkpoint),
         },
     }
+
+
+def _trained_with(cfg: PredictConfig, checkpoint: Checkpoint) -> dict[str, Any]:
+    "The parameters of the training, without places and machines: those of the checkpoint, and what `cfg` says of them."
+    places = {
+        n
+        for part in (RunConfig, FetchParams, FetchCheckpointParams, KeepParams, RecordParams)
+        for n in part.model_fields
+    }
+    names = TrainConfig.model_fields.keys() - places - PATHS - {"device_target"}
+    return {k: v for k, v in (real_names(checkpoint.state.get("config", {})) | cfg.model_dump()).items() if k in names}
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-014
 class Exported(nn.Cell):
@@ -98,7 +107,7 @@ class Exported(nn.Cell):
         return logits.argmax(-1).astype(ms.int32) if self.decide else ops.softmax(logits, -1)
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-015
-def write_model(cfg: Config, net: SegmentationNet, described: dict[str, Any], path: Path) -> None:
+def write_model(cfg: ExportConfig, net: SegmentationNet, described: dict[str, Any], path: Path) -> None:
     "Write `net` to `path` in `cfg.file_format`: MINDIR and AIR with batch 1 and cfg.height × cfg.width, ONNX with free sizes and its description."
     if cfg.file_format == "ONNX":
         model = to_onnx(net, cfg.eval_activate)
@@ -153,7 +162,7 @@ def largest_difference(p: np.ndarray, reference: np.ndarray, activation: str = "
     return float((reference.max(1) - np.take_along_axis(reference, p.argmax(1)[:, None], 1)[:, 0]).max())
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-025
-def gate_inputs(cfg: Config, net: SegmentationNet, images: ImageSet) -> list[tuple[str, np.ndarray]]:
+def gate_inputs(cfg: ExportConfig, net: SegmentationNet, images: ImageSet) -> list[tuple[str, np.ndarray]]:
     "Inputs (N, C, H, W) to compare a file with its network on, with what they are: random numbers and images, at the sizes that the file takes."
     own = tuple(net.input_size(n) for n in images[0].image.shape[:2])
     sizes = [(1, net.input_size(64), net.input_size(96)), (2, net.input_size(160), net.input_size(64)), (1, *own)]
@@ -182,7 +191,7 @@ def compare(
     )
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-030
-def check_export(cfg: Config) -> None:
+def check_export(cfg: ExportConfig) -> None:
     "Raise ConfigError where the parameters of an export do not work: format and device, size, name."
     if cfg.file_format == "AIR" and cfg.device_target != "Ascend":
         raise ConfigError(
@@ -196,7 +205,7 @@ def check_export(cfg: Config) -> None:
         )
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-031
-def gate_images(cfg: Config, run: Run) -> ImageSet:
+def gate_images(cfg: PredictConfig, run: Run) -> ImageSet:
     "Validation images to compare on; generated slices, with a line in the log, where the data are not there."
     try:
         return load_split(cfg)[1]
@@ -205,7 +214,7 @@ def gate_images(cfg: Config, run: Run) -> ImageSet:
         return demo_set(5, 256)
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-032
-def load_trained(cfg: Config, checkpoint: Checkpoint) -> SegmentationNet:
+def load_trained(cfg: PredictConfig, checkpoint: Checkpoint) -> SegmentationNet:
     "The network of `cfg` with the weights of `checkpoint`, in evaluation mode."
     setup_device(cfg)
     net = create_model(cfg)
@@ -213,7 +222,7 @@ def load_trained(cfg: Config, checkpoint: Checkpoint) -> SegmentationNet:
     return net.set_train(False)
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-033
-def export(cfg: Config, checkpoint: Checkpoint, run: Run) -> Path:
+def export(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> Path:
     """Write the network of `checkpoint` in `cfg.file_format` into `run`, with parity.json and metrics.json; returns the file.
 
     Raises ConfigError or ValueError in words, also where the file does not agree with the checkpoint within `TOLERANCE`; then no file is left.
@@ -246,7 +255,7 @@ def export(cfg: Config, checkpoint: Checkpoint, run: Run) -> Path:
     return path
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-034
-def gate(cfg: Config, net: SegmentationNet, file: Path, run: Run) -> pd.DataFrame:
+def gate(cfg: ExportConfig, net: SegmentationNet, file: Path, run: Run) -> pd.DataFrame:
     "Compare `file` with `net`, write parity.json, and raise ValueError where they differ by more than `TOLERANCE`."
     table = compare(
         open_model(file, cfg.num_classes),

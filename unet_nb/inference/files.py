@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..config.jobs import Config
+from ..config.jobs import PredictConfig
 from ..core.files import atomic_path, file_digest, read_json, write_json
 from ..core.paths import resolve_path
 from ..core.colors import color_mask
@@ -48,7 +48,7 @@ class Predictor:
     digests of their checkpoints."""
 
     forward: Forward
-    cfg: Config
+    cfg: PredictConfig
     tiling: Tiling
     members: list[str]
 
@@ -72,7 +72,7 @@ def _fold_runs(folds: Path) -> list[str]:
     return [row["run"] for row in rows]
 
 # %% ../../nbs/inference/03_files.ipynb #cell-009
-def _reads(cfg: Config) -> dict:
+def _reads(cfg: PredictConfig) -> dict:
     "What networks must have in common to read the same windows and answer together."
     common = {
         "num_channels": cfg.num_channels,
@@ -112,7 +112,7 @@ def load_predictor(
     return Predictor(ensemble([_network(*pair) for pair in loaded]), first, tiling_for(widest, tile), digests)
 
 # %% ../../nbs/inference/03_files.ipynb #cell-011
-def _network(cfg: Config, checkpoint: Checkpoint) -> Forward:
+def _network(cfg: PredictConfig, checkpoint: Checkpoint) -> Forward:
     net = create_model(cfg)
     load_network(net, checkpoint)
     return fast_function(net) if cfg.device_target == "CPU" else as_function(net)
@@ -184,7 +184,7 @@ def _predict_picture(predictor: Predictor, source: Path, pages, files: dict[str,
         _write_png(files["probability"], encode_probability(p[1], "uint8"))
     if "overlay" in files:
         _write_png(files["overlay"], lay_over(cfg, image, mask))
-    _write_png(files["mask"], color_mask(mask, cfg.color) if wanted.color else mask)
+    _write_png(files["mask"], color_mask(mask, cfg.palette) if wanted.color else mask)
 
 # %% ../../nbs/inference/03_files.ipynb #cell-024
 def predict_file(
@@ -335,7 +335,7 @@ def _note_beside(out: Path, request: dict, id: str) -> PredictionNote:
 # %% ../../nbs/inference/03_files.ipynb #cell-031
 def request_of(predictor: Predictor, wanted: Wanted) -> dict:
     "What predictions depend on besides their image, ready for JSON."
-    colors = predictor.cfg.color if wanted.color else None
+    colors = predictor.cfg.palette if wanted.color else None
     return {
         "members": predictor.members,
         "tta": predictor.cfg.tta,

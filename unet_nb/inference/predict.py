@@ -24,7 +24,7 @@ import numpy as np
 import tifffile
 
 from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import NetworkConfig, PredictConfig
 from ..core.colors import overlay
 from ..core.files import read_json, write_json
 from ..core.reading import readings
@@ -35,7 +35,9 @@ from .tiling import Forward, Span, Tiling, blended_spans, predict_bands
 from ..runs.folder import _flock
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-015
-def tiling_for(cfg: Config, tile: int | None = None, overlap: int | None = None, batch: int | None = None) -> Tiling:
+def tiling_for(
+    cfg: NetworkConfig, tile: int | None = None, overlap: int | None = None, batch: int | None = None
+) -> Tiling:
     """The tiling for the network of `cfg`: tiles of its default size that overlap by twice its reach, unless given, in pixels.
 
     Larger tiles waste less on overlaps and need more memory. A batch is one tile on CPU, where more were slower, else four. Raises ConfigError in words.
@@ -56,13 +58,13 @@ def tiling_for(cfg: Config, tile: int | None = None, overlap: int | None = None,
     return Tiling(tile, overlap, batch)
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-033
-def _spans(cfg: Config, source, tiling: Tiling) -> tuple[list[Span], list[Span]]:
+def _spans(cfg: PredictConfig, source, tiling: Tiling) -> tuple[list[Span], list[Span]]:
     "Rows and columns of the tiles of `source` (H, W[, C]) for the network of `cfg`."
     height, width = source.shape[:2]
     return blended_spans(height, tiling, cfg.geometry.rule), blended_spans(width, tiling, cfg.geometry.rule)
 
 
-def predict_native(forward: Forward, cfg: Config, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
+def predict_native(forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
     "Probabilities float32 (K, H, W) of a scaled image float32 (H, W, C), computed at its own resolution; in tiles where it is larger than one (default `tiling_for(cfg)`)."
     tiling = tiling or tiling_for(cfg)
     bands = predict_bands(forward, image, *_spans(cfg, image, tiling), tiling.batch)
@@ -92,7 +94,9 @@ def ensemble(forwards: Sequence[Forward]) -> Forward:
     return lambda x: sum(f(x) for f in forwards) / len(forwards)
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-048
-def predict_network_scale(forward: Forward, cfg: Config, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
+def predict_network_scale(
+    forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None
+) -> np.ndarray:
     """Probabilities (K, h, w) of an image uint8/uint16 (H, W[, C]) at the scale at which the network works.
 
     With `crop_size` that is the image's own (h, w = H, W), in tiles where it is large, else the zoo's `image_size` (or `crop`). `cfg.tta` averages over the
@@ -105,7 +109,7 @@ def predict_network_scale(forward: Forward, cfg: Config, image: np.ndarray, tili
     return average_views(one, scaled) if cfg.tta else one(scaled)
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-049
-def predict_image(forward: Forward, cfg: Config, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
+def predict_image(forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
     "Probabilities float32 (K, H, W) of an image uint8/uint16 (H, W[, C]), at the image's own size."
     return to_size(predict_network_scale(forward, cfg, image, tiling), image.shape[:2])
 
@@ -117,7 +121,7 @@ def to_size(probabilities: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.stack([resize_image(p, size) for p in probabilities])
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-054
-def open_new_images(cfg: Config, source: str | Path) -> ImageFile:
+def open_new_images(cfg: PredictConfig, source: str | Path) -> ImageFile:
     "The pictures of a new file, read as the training images of `cfg` were, see `open_images`."
     return open_images(source, readings(cfg.reading)[0], cfg.num_channels, cfg.channel_order)
 
@@ -183,7 +187,9 @@ def encode_probability(p: np.ndarray, dtype: str) -> np.ndarray:
     return p.astype(np.float32) if dtype == "float32" else np.rint(p.clip(0, 1) * 255).astype(np.uint8)
 
 
-def _page_bands(forward: Forward, cfg: Config, page, tiling: Tiling, skip: int) -> Iterator[tuple[int, np.ndarray]]:
+def _page_bands(
+    forward: Forward, cfg: PredictConfig, page, tiling: Tiling, skip: int
+) -> Iterator[tuple[int, np.ndarray]]:
     "Bands of probabilities of a page; a single one for networks that read whole resized images."
     if cfg.crop_size:
         answer, (rows, columns) = with_tta(forward) if cfg.tta else forward, _spans(cfg, page, tiling)
@@ -193,13 +199,13 @@ def _page_bands(forward: Forward, cfg: Config, page, tiling: Tiling, skip: int) 
         yield 0, predict_image(forward, cfg, page[:])
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-073
-def lay_over(cfg: Config, pixels: np.ndarray, mask: np.ndarray, limits: tuple[int, int] | None = None) -> np.ndarray:
+def lay_over(cfg: PredictConfig, pixels: np.ndarray, mask: np.ndarray, limits: tuple[int, int] | None = None) -> np.ndarray:
     "The classes of `mask` (h, W) over the pixels that a network of `cfg` reads, RGB uint8 (h, W, 3)."
     is_bgr = cfg.channel_order == "BGR" and pixels.ndim == 3
-    return overlay(pixels[..., ::-1] if is_bgr else pixels, mask, cfg.color, limits=limits)
+    return overlay(pixels[..., ::-1] if is_bgr else pixels, mask, cfg.palette, limits=limits)
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-075
-def _layer(cfg: Config, page) -> Callable[[int, np.ndarray], np.ndarray]:
+def _layer(cfg: PredictConfig, page) -> Callable[[int, np.ndarray], np.ndarray]:
     "A function that lays classes (h, W) over the rows of a page from a first one on; all bands are stretched alike."
     limits = None
     if page.dtype != np.uint8:
@@ -223,7 +229,7 @@ def _write_band(
 # %% ../../nbs/inference/00_predict.ipynb #cell-061
 def predict_large(
     forward: Forward,
-    cfg: Config,
+    cfg: PredictConfig,
     source,
     mask: str | Path | None = None,
     probability: str | Path | None = None,
@@ -265,7 +271,7 @@ def predict_large(
 # %% ../../nbs/inference/00_predict.ipynb #cell-062
 def _grow(
     forward: Forward,
-    cfg: Config,
+    cfg: PredictConfig,
     pages: Sequence,
     files: dict[str, GrowingTiff],
     tiling: Tiling,
@@ -298,7 +304,9 @@ def _grow(
     state.unlink()
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-063
-def _origin(pages: Sequence, cfg: Config, tiling: Tiling, key: str, files: dict[str, GrowingTiff], label: int) -> dict:
+def _origin(
+    pages: Sequence, cfg: PredictConfig, tiling: Tiling, key: str, files: dict[str, GrowingTiff], label: int
+) -> dict:
     "From what the bands are computed, ready for JSON: if any of it changes, they are computed anew."
     pixels = hashlib.sha256()
     for page in pages:

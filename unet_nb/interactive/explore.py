@@ -22,8 +22,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.groups import ColorParams, ConfigError
+from ..config.jobs import PredictConfig, SampleConfig, TrainConfig
 from ..config.recipes import load_params
 from ..core.colors import color_mask, overlay, show_image
 from ..core.errors import short_errors
@@ -48,9 +48,9 @@ def picture(ax: Axes, pixels: np.ndarray, title: str = "", **options: Any) -> No
     ax.axis("off")
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-007
-def class_color(cfg: Config, k: int) -> tuple[float, ...]:
+def class_color(cfg: ColorParams, k: int) -> tuple[float, ...]:
     "The colour of class `k` for lines and bars, 0 to 1; black, which the background has in pictures, becomes grey."
-    red, green, blue = (c / 255 for c in cfg.color[k % len(cfg.color)])
+    red, green, blue = (c / 255 for c in cfg.palette[k % len(cfg.palette)])
     return (red, green, blue) if red + green + blue else (0.45, 0.45, 0.45)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-008
@@ -72,12 +72,14 @@ def class_shares(mask: np.ndarray, num_classes: int) -> np.ndarray:
     return counts / max(counts.sum(), 1)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-012
-def sample_figure(sample: Sample, cfg: Config, shares: np.ndarray, opacity: float = 0.35, title: str = "") -> Figure:
+def sample_figure(
+    sample: Sample, cfg: PredictConfig, shares: np.ndarray, opacity: float = 0.35, title: str = ""
+) -> Figure:
     "An image with its classes laid over it, the plain image, a histogram for each class, and the share of the classes (`shares`: in the whole set)."
     fig = Figure(figsize=(10.5, 3.9), dpi=80, layout="constrained")
     axes = fig.subplot_mosaic([["over", "plain", "values"], ["over", "plain", "balance"]], width_ratios=[1, 1, 0.9])
     mask = np.zeros(sample.image.shape[:2], np.uint8) if sample.mask is None else sample.mask
-    picture(axes["over"], overlay(sample.image, mask, cfg.color, opacity), title or sample.id)
+    picture(axes["over"], overlay(sample.image, mask, cfg.palette, opacity), title or sample.id)
     picture(
         axes["plain"], show_image(sample.image), f"{' × '.join(map(str, sample.image.shape))}, {sample.image.dtype}"
     )
@@ -100,7 +102,7 @@ def sample_figure(sample: Sample, cfg: Config, shares: np.ndarray, opacity: floa
     return fig
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-013
-def _balance(ax: Axes, here: np.ndarray, everywhere: np.ndarray, cfg: Config) -> None:
+def _balance(ax: Axes, here: np.ndarray, everywhere: np.ndarray, cfg: SampleConfig) -> None:
     "Bars: share of each class in this image, and in the whole set (hatched)."
     places = np.arange(len(here))
     colors = [class_color(cfg, k) for k in places]
@@ -126,7 +128,7 @@ def slider_over(images: Sequence) -> dict[str, tuple[int, int]]:
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-017
 @short_errors()
-def explore_images(cfg: Config) -> View:
+def explore_images(cfg: SampleConfig) -> View:
     "The images that `cfg` names, training first, with their labels: a slider through them and one for the opacity of the label."
     parts = [
         (part, name, i) for part, name in zip(load_split(cfg), ("training", "validation")) for i in range(len(part))
@@ -143,7 +145,7 @@ def explore_images(cfg: Config) -> View:
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-020
 @short_errors()
-def check_data(cfg: Config) -> Report:
+def check_data(cfg: SampleConfig) -> Report:
     "The doctor's report on the data set of `cfg`: of the files of a folder, or of the samples as training cuts them."
     data, options = source_of(cfg).examined(cut=True)
     return examine(data, cfg.num_classes, ignore_index=cfg.ignore_index, **options)
@@ -152,7 +154,7 @@ def check_data(cfg: Config) -> Report:
 VARIANTS = 8
 
 
-def variants(cfg: Config, sample: Sample, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+def variants(cfg: TrainConfig, sample: Sample, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
     "`VARIANTS` training examples made of a sample, as `data.pipeline` makes them: images float32 (C, H, W) and masks (H', W')."
     border = with_border(sample, output_margin(cfg))
     return [
@@ -160,7 +162,7 @@ def variants(cfg: Config, sample: Sample, seed: int = 0) -> list[tuple[np.ndarra
     ]
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-024
-def variants_figure(cfg: Config, sample: Sample, seed: int, outline: bool, title: str) -> Figure:
+def variants_figure(cfg: TrainConfig, sample: Sample, seed: int, outline: bool, title: str) -> Figure:
     "The variants of a sample in two rows, with the outline of the mask where it is as large as the image."
     fig = Figure(figsize=(9.6, 5.1), dpi=80, layout="constrained")
     for ax, (x, y) in zip(fig.subplots(2, VARIANTS // 2).flat, variants(cfg, sample, seed)):
@@ -172,7 +174,7 @@ def variants_figure(cfg: Config, sample: Sample, seed: int, outline: bool, title
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-026
 @short_errors()
-def explore_augmentation(cfg: Config) -> View:
+def explore_augmentation(cfg: TrainConfig) -> View:
     "Eight variants of a training image: choices for the image, the preset or operation and the seed; the same seed gives the same pictures."
     train, _ = load_split(cfg)
     read = lru_cache(maxsize=16)(train.__getitem__)
@@ -181,7 +183,7 @@ def explore_augmentation(cfg: Config) -> View:
     def augmentation(
         image: int = 0, augment: str = own[0] if own else cfg.augment, seed: int = 0, outline: bool = True
     ) -> Figure:
-        chosen = cfg if augment in own else cfg.model_copy(update={"augment": augment, "train_augment": True})
+        chosen = cfg if augment in own else cfg.replace(augment=augment, train_augment=True)
         steps = (
             f"{augment} ({', '.join(build_augment(chosen).names) or 'nothing but the crop'})"
             if augment in PRESETS or augment in own
@@ -221,7 +223,7 @@ class Predicted:
     counts: np.ndarray | None
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-034
-def predict_held_out(run: Run, most: int = 60) -> tuple[Config, list[Predicted]]:
+def predict_held_out(run: Run, most: int = 60) -> tuple[TrainConfig, list[Predicted]]:
     """The held-out images of a run with the answers of its best (else newest) checkpoint, the lowest dice_coeff first; of many images `most`.
 
     Raises FileNotFoundError where the run has no checkpoint, and what `load_split` raises where its data are gone.
@@ -283,7 +285,7 @@ def prediction_at(q: Predicted, threshold: float) -> np.ndarray:
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-041
 def predicted_figure(
-    q: Predicted, cfg: Config, total: np.ndarray | None, threshold: float, row: int, column: int, title: str
+    q: Predicted, cfg: PredictConfig, total: np.ndarray | None, threshold: float, row: int, column: int, title: str
 ) -> Figure:
     "Image, probability, errors at `threshold`, score over the threshold (`total`: counts of all images), and the probabilities of a pixel."
     fig = Figure(figsize=(12, 4.1), dpi=80, layout="constrained")
@@ -293,7 +295,7 @@ def predicted_figure(
     prediction = prediction_at(q, threshold)
     picture(axes["image"], outlined(q.sample.image, q.sample.mask, cfg.ignore_index), "image, outline of the label")
     if total is None:
-        picture(axes["answer"], color_mask(prediction, cfg.color), "prediction")
+        picture(axes["answer"], color_mask(prediction, cfg.palette), "prediction")
     else:
         picture(
             axes["answer"],
@@ -331,7 +333,7 @@ def _threshold_curve(ax: Axes, q: Predicted, total: np.ndarray | None, threshold
     ax.grid(alpha=0.3)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-043
-def _pixel_bars(ax: Axes, q: Predicted, cfg: Config, row: int, column: int) -> None:
+def _pixel_bars(ax: Axes, q: Predicted, cfg: SampleConfig, row: int, column: int) -> None:
     "The probability of each class at a pixel."
     p, label = q.probabilities[:, row, column].astype(float), int(q.sample.mask[row, column])
     ax.barh(cfg.class_names, p, color=[class_color(cfg, k) for k in range(len(p))])
@@ -421,7 +423,7 @@ def predict_new(run: Run, images: str | Path = "", output: str | Path = "") -> V
         fig, (id, pixels, mask) = Figure(figsize=(8.4, 4.3), dpi=80, layout="constrained"), pages[image]
         left, right = fig.subplots(1, 2)
         picture(left, show_image(pixels[:]), f"{id}, {image + 1} of {len(pages)}")
-        picture(right, overlay(pixels[:], np.asarray(mask[:]), predictor.cfg.color, opacity), "prediction")
+        picture(right, overlay(pixels[:], np.asarray(mask[:]), predictor.cfg.palette, opacity), "prediction")
         return fig
 
     return View(prediction, **slider_over(pages), opacity=(0.0, 1.0, 0.05))
@@ -454,7 +456,7 @@ def run_labels(runs: Sequence[Run]) -> dict[str, str]:
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-060
 def runs_figure(
-    histories: dict[str, pd.DataFrame], answers: dict[str, Predicted], texts: dict[str, str], cfg: Config
+    histories: dict[str, pd.DataFrame], answers: dict[str, Predicted], texts: dict[str, str], cfg: SampleConfig
 ) -> Figure:
     "Curves of several runs above, one image with the errors of each run below; the keys are the labels of the runs."
     fig = Figure(figsize=(max(7.5, 3 * (len(answers) + 1)), 6.4), dpi=80, layout="constrained")

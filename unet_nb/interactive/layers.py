@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from mindspore import nn, ops
 
-from ..config.jobs import Config
+from ..config.jobs import NetworkConfig, SampleConfig
 from ..core.errors import short_errors
 from ..data.pipeline import load_split, preprocess_for_network
 from ..data.samples import Sample, scale_image, set_channels
@@ -53,9 +53,9 @@ def layer_outputs(net: nn.Cell, x: np.ndarray, look: Callable[[np.ndarray], Any]
     return seen
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-008
-def positive_copy(cfg: Config) -> nn.Cell:
+def positive_copy(cfg: NetworkConfig) -> nn.Cell:
     "The network of `cfg` with one channel at its first level, all weights positive, no biases, and BatchNorm that does nothing."
-    net = create_model(cfg.model_copy(update={"base_channels": 1, "num_channels": 1}))
+    net = create_model(cfg.replace(base_channels=1, num_channels=1))
     for name, p in net.parameters_and_names():
         value = 1.0 if p.ndim > 1 or name.endswith(("gamma", "moving_variance")) else 0.0
         ops.assign(p, ms.Tensor(np.full(p.shape, value / max(np.prod(p.shape[1:]), 1)), p.dtype))
@@ -67,7 +67,7 @@ def _width(reached: np.ndarray) -> int:
     return max(int(np.ptp(np.flatnonzero(column))) + 1 if column.any() else 0 for column in reached.T)
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-010
-def receptive_fields(cfg: Config) -> dict[str, int]:
+def receptive_fields(cfg: NetworkConfig) -> dict[str, int]:
     "Side in pixels of the square of the input that each layer of the network of `cfg` can see, by name."
     net, geometry = positive_copy(cfg), cfg.geometry
     height = side = net.input_size(1)
@@ -81,7 +81,7 @@ def receptive_fields(cfg: Config) -> dict[str, int]:
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-016
 @short_errors()
-def network_table(cfg: Config) -> pd.DataFrame:
+def network_table(cfg: NetworkConfig) -> pd.DataFrame:
     """The layers of the network of `cfg` that hold weights or change the size: type, channels, size of the map, receptive field in pixels, parameters, multiply-adds in millions.
 
     For one crop (or image) of the size that the network is trained on.
@@ -111,7 +111,7 @@ def maps_figure(maps: np.ndarray, title: str) -> Figure:
     return fig
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-021
-def network_input(cfg: Config, sample: Sample, most: int = 512) -> np.ndarray:
+def network_input(cfg: SampleConfig, sample: Sample, most: int = 512) -> np.ndarray:
     "A sample as the network of `cfg` reads it, (1, C, H, W) in [-1, 1]: the upper left part that fits its sizes, `most` pixels at most; or the whole image resized as in the zoo."
     if not cfg.crop_size:
         return preprocess_for_network(cfg, sample.image)[0].transpose(2, 0, 1)[None]
@@ -127,7 +127,7 @@ def network_input(cfg: Config, sample: Sample, most: int = 512) -> np.ndarray:
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-023
 @short_errors()
-def explore_layers(cfg: Config | None = None, run: Run | str | Path = "") -> View:
+def explore_layers(cfg: SampleConfig | None = None, run: Run | str | Path = "") -> View:
     "The feature maps of any layer for the first held-out image: of the trained network of `run`, or of the network of `cfg` as it starts."
     if run:
         cfg, checkpoint = config_for_checkpoint(

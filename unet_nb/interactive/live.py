@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from mindspore import nn, ops
 
-from ..config.jobs import Config
+from ..config.jobs import TrainConfig
 from ..core.errors import short_errors
 from ..data.pipeline import load_split
 from ..data.samples import Sample
@@ -26,7 +26,7 @@ from ..inference.predict import predict_image
 from .explore import errors_over, outlined, picture
 from .views import png_bytes
 from ..runs.folder import Run, start_run
-from ..training.callbacks import Callback
+from ..training.events import Callback
 from ..training.fit import Trainer, fit
 
 # %% ../../nbs/interactive/04_live.ipynb #cell-006
@@ -72,7 +72,12 @@ def _curves(loss: Axes, score: Axes, losses: list[float], history: list[dict]) -
 
 # %% ../../nbs/interactive/04_live.ipynb #cell-011
 def live_figure(
-    losses: list[float], history: list[dict], sample: Sample, probabilities: np.ndarray | None, cfg: Config, title: str
+    losses: list[float],
+    history: list[dict],
+    sample: Sample,
+    probabilities: np.ndarray | None,
+    cfg: TrainConfig,
+    title: str,
 ) -> Figure:
     "Loss, scores, the sample with the outline of its label, the probability of class 1, and the errors."
     fig = Figure(figsize=(12, 3.9), dpi=80, layout="constrained")
@@ -100,7 +105,7 @@ class LivePicture(Callback):
     `losses` are those of all steps, `said` the line of the log that is its title. Raises what `load_split` raises.
     """
 
-    def __init__(self, cfg: Config, every: float = 2.0):
+    def __init__(self, cfg: TrainConfig, every: float = 2.0):
         self.cfg, self.every, self.sample = cfg, every, middle(load_split(cfg)[1][0])
         self.losses, self.history, self.probabilities = [], [], None
         self.name, self.said = "", ""
@@ -165,7 +170,7 @@ class LiveTraining:
     `run` is the run folder, `picture` the `LivePicture`, `every` the least seconds between two drawings of it.
     """
 
-    def __init__(self, cfg: Config, every: float = 2.0):
+    def __init__(self, cfg: TrainConfig, every: float = 2.0):
         self.cfg, self.every, self.run, self.picture = cfg, every, None, None
 
     @short_errors()

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config.jobs import Config
+from ..config.jobs import TrainConfig
 from ..config.recipes import load_params, merge_params
 from ..core.errors import short_errors
 from ..core.paths import resolve_path, shipped_dir
@@ -58,13 +58,13 @@ def schedule(images: int, batch: int = 4, steps: int = 240, epochs: int = 12) ->
 def data_facts(data_path: str | Path, dataset: str = "") -> dict[str, Any]:
     "Parameters for what lies in `data_path`, of the kind `dataset` or of the one that recognises it. Raises in words."
     name = dataset or recognised(resolve_path(data_path))
-    look = source_of(Config(data_path=str(data_path), dataset=name)).first_look()
+    look = source_of(TrainConfig(data_path=str(data_path), dataset=name)).first_look()
     facts = {"dataset": name, "split": look.split, "num_classes": number_of_classes(look.values)}
     return facts | image_facts(look.images) | schedule(look.training)
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-020
 @short_errors()
-def start_config(data_path: str | Path = "", **params: Any) -> Config:
+def start_config(data_path: str | Path = "", **params: Any) -> TrainConfig:
     """A configuration for a first training on the images in `data_path`; any of `params` wins over what was read off the files.
 
     Without `data_path` the recipe `demo` on generated tissue, at half its length. Raises FileNotFoundError or DataError in words for a folder that cannot be used.
@@ -73,7 +73,7 @@ def start_config(data_path: str | Path = "", **params: Any) -> Config:
         return load_params("demo", **{"epochs": 60, "repeat": 5} | params)
     facts = {"name": resolve_path(data_path).name, "data_path": str(data_path)}
     facts |= data_facts(data_path, params.get("dataset", ""))
-    return Config(**merge_params(["isbi_fast"], facts | params))
+    return TrainConfig(**merge_params(["isbi_fast"], facts | params))
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-027
 def explore_notebooks(folder: str | Path = "explore") -> Path:

@@ -13,8 +13,8 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-from IPython import get_ipython
 from fastcore.basics import patch
+from IPython import get_ipython
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image

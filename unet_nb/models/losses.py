@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from mindspore import Tensor, dtype, nn, ops
 
-from ..config.groups import LOSSES
+from ..config.groups import LOSSES, LossParams
 from ..core.registry import Registry
 
 # %% auto #0
@@ -230,7 +230,7 @@ register_loss("tversky")(Tversky)
 register_loss("lovasz")(LovaszSoftmax)
 
 # %% ../../nbs/models/06_losses.ipynb #cell-047
-def create_loss(cfg) -> SegmentationLoss:
+def create_loss(cfg: LossParams) -> SegmentationLoss:
     """The loss that `cfg.loss` names: ce, dice, ce_dice, focal, tversky, lovasz or one of your own, see `register_loss`.
 
     Reads `loss`, `num_classes`, `ignore_index`, `class_weights` (ce, ce_dice and focal) and `focal_gamma`. Raises ValueError for an

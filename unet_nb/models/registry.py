@@ -71,7 +71,7 @@ def create_network(name: str, **kwargs) -> SegmentationNet:
 def create_model(cfg) -> SegmentationNet:
     """The network that `cfg` describes: `cfg.model_name` and those of its attributes that the network takes, None meaning the network's own default.
 
-    `cfg` is a `unet_nb.config.Config` or any object with its attribute names. ValueError for an unknown name, a value that the network
+    `cfg` is a job's configuration or any object with the attribute names of `ModelParams`. ValueError for an unknown name, a value that the network
     refuses, or sizes other than its geometry says.
     """
     geometry, arguments = geometry_of(cfg), network_arguments(cfg.model_name)

@@ -25,15 +25,15 @@ from typing import TYPE_CHECKING, Any
 
 from fastcore.basics import patch
 
+from ..config.groups import ConfigError, DemoParams, FetchParams, KeepParams
+from ..config.jobs import JOBS, RunConfig
 from ..core.files import read_json, write_json, write_text
-from ..core.text import duration
+from ..core.text import duration, shortened
 
 if TYPE_CHECKING:
     import pandas as pd  # 0.6 s to import; only two functions need it
 
 from ..config.datasets import data_name
-from ..config.groups import ConfigError
-from ..config.jobs import Config
 from ..config.recipes import load_params
 from ..core.errors import short_errors
 from ..core.paths import resolve_path, shipped_dir, work_dir
@@ -62,7 +62,7 @@ def git_state() -> dict[str, Any]:
     return {"commit": commit, "dirty": bool(git("status", "--porcelain")) if commit else None}
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-007
-def env_info(cfg: Config) -> dict[str, Any]:
+def env_info(device_target: str = "CPU") -> dict[str, Any]:
     "Versions, machine and source state of a run, ready for JSON."
     packages = ["unet_nb", "mindspore", "numpy", "opencv-python", "onnxruntime", "papermill", "scikit-image", "scipy"]
 
@@ -78,10 +78,19 @@ def env_info(cfg: Config) -> dict[str, Any]:
         "processors": len(os.sched_getaffinity(0)),
         "host": socket.gethostname(),
         "work_dir": str(work_dir()),
-        "device_target": cfg.device_target,
+        "device_target": device_target,
         "packages": {p: version(p) for p in packages},
         **git_state(),
     }
+
+
+def _job_of(kind: str | None) -> str:
+    "The job whose parameters a run of `kind` has: a sweep those of all it can run, ranks and scripts those of a training."
+    return kind if kind in JOBS else "cross_validate" if kind == "sweep" else "train"
+
+
+def _checkpoint_path(cfg: RunConfig) -> str:
+    return cfg.checkpoint_path if isinstance(cfg, KeepParams) else KeepParams().checkpoint_path
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-010
 class Run:
@@ -102,9 +111,9 @@ class Run:
         self.kind, self._lock_file, self._listeners = self.status.get("kind"), None, []
 
     @property
-    def cfg(self) -> Config:
+    def cfg(self) -> RunConfig:
         try:
-            return load_params(self.path / "params.yaml")
+            return load_params(self.path / "params.yaml", job=_job_of(self.kind))
         except ConfigError as e:
             raise ConfigError(f"{self.path / 'params.yaml'}: {e}") from None
 
@@ -128,7 +137,7 @@ class Run:
 @patch(as_prop=True)
 def checkpoints(self: Run) -> Path:
     "The folder of the checkpoints, made when it is not there. Raises FileNotFoundError when the run folder is gone."
-    return self._folder(self.cfg.checkpoint_path)
+    return self._folder(_checkpoint_path(self.cfg))
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-061
 @patch(as_prop=True)
@@ -241,7 +250,7 @@ def lock(self: Run, patience: float = 5.0) -> None:
     self._lock_file = file
     for folder in (
         self.path,
-        self.path / self.cfg.checkpoint_path,
+        self.path / _checkpoint_path(self.cfg),
         self.path / "figures",
     ):  # in others other processes may write: ranks, the runs of a sweep
         for left in folder.glob(".*.tmp*"):
@@ -346,10 +355,10 @@ def upload(self: Run, quiet: bool = False) -> None:
         print(problem, flush=True)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-027
-def create_run(cfg: Config, kind: str = "train") -> Run:
+def create_run(cfg: RunConfig, kind: str = "train") -> Run:
     "Make a new run folder in `cfg.output_path`, with parameters and environment in it. Raises OSError in words when it cannot be written."
-    what = f"{cfg.model_name}_{data_name(cfg)}".lower()
-    name = re.sub(r"[^\w.-]+", "-", cfg.name or (what if kind == "train" else f"{kind}_{what}"))
+    title = cfg.name or "_".join(part for part in ("" if kind == "train" else kind, cfg.subject) if part)
+    name = re.sub(r"[^\w.-]+", "-", title)
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     root = resolve_path(cfg.output_path)
     for attempt in range(1, 1000):
@@ -365,25 +374,28 @@ def create_run(cfg: Config, kind: str = "train") -> Run:
             ) from None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-028
-def make_run(path: Path, cfg: Config, kind: str = "train") -> Run:
+def make_run(path: Path, cfg: RunConfig, kind: str = "train") -> Run:
     "Make `path` a run folder in state created, with parameters and environment in it."
     path.mkdir(parents=True, exist_ok=True)
-    write_text(path / "params.yaml", cfg.model_copy(update={"run_dir": ""}).to_yaml())
-    write_json(path / "env.json", env_info(cfg))
+    write_text(path / "params.yaml", cfg.replace(run_dir="").to_yaml())
+    write_json(path / "env.json", env_info(getattr(cfg, "device_target", "CPU")))
     write_json(path / "status.json", {"kind": kind})
     run = Run(path)
     run.set_status("created")
     run.uploads = cfg.enable_modelarts and bool(cfg.train_url)
+    if cfg.ignored:
+        given = ", ".join(f"{name} {shortened(value, 40)}" for name, value in cfg.ignored.items())
+        run.log(f"not used by {kind}, parameters of other jobs: {given}")
     return run
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-029
-def fetch_data(cfg: Config, run: Run) -> None:
+def fetch_data(cfg: RunConfig, run: Run) -> None:
     "Copy `data_url` to `data_path`, if there is one. Raises StorageError or ConfigError in words."
     if run.kind == "prepare":
         raise ConfigError(
             "enable_modelarts: prepare works on folders of this machine and its result is not uploaded; prepare first, then put the result into object storage"
         )
-    if not cfg.data_url:
+    if not isinstance(cfg, FetchParams) or not cfg.data_url:
         return
     copied = fetch(cfg.data_url, resolve_path(cfg.data_path), cfg.storage_patience, run.log)
     run.log(str(copied))
@@ -393,7 +405,7 @@ def fetch_data(cfg: Config, run: Run) -> None:
         )
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-030
-def start_run(cfg: Config, kind: str = "train") -> Run:
+def start_run(cfg: RunConfig, kind: str = "train") -> Run:
     "The run folder for `cfg`, in state running: `cfg.run_dir` if the command line made one, else a new one. `kind`: train, evaluate, …"
     run = Run(cfg.run_dir) if cfg.run_dir else create_run(cfg, kind)
     run.lock(patience=0)
@@ -402,7 +414,7 @@ def start_run(cfg: Config, kind: str = "train") -> Run:
         raise FileExistsError(
             f"run_dir: {run.path} already holds a run ({run.status['state']}); leave run_dir empty for a new folder"
         )
-    write_text(run.path / "params.yaml", cfg.model_copy(update={"run_dir": ""}).to_yaml())
+    write_text(run.path / "params.yaml", cfg.replace(run_dir="").to_yaml())
     run.set_status("running")
     if cfg.enable_modelarts:
         with run.guard():
@@ -447,7 +459,7 @@ def reopen(run: Run) -> Run:
 # %% ../../nbs/runs/00_folder.ipynb #cell-038
 def version_changes(run: Run) -> list[str]:
     "Packages that have another version now than when the run began, in words."
-    before, now = run._json("env.json").get("packages", {}), env_info(run.cfg)["packages"]
+    before, now = run._json("env.json").get("packages", {}), env_info()["packages"]
     return [f"{name} {before.get(name)} → {now[name]}" for name in now if name in before and before[name] != now[name]]
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-043
@@ -507,8 +519,8 @@ def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
                     "run": path.name,
                     "kind": run.status["kind"],
                     "state": run_state(run),
-                    "model_name": cfg.model_name,
-                    "data": cfg.data_path or data_name(cfg),
+                    "model_name": getattr(cfg, "model_name", ""),
+                    "data": getattr(cfg, "data_path", "") or (data_name(cfg) if isinstance(cfg, DemoParams) else ""),
                     "dice_coeff": metrics.get("dice_coeff"),
                     "iou": metrics.get("iou"),
                     "mean_iou": metrics.get("mean_iou"),

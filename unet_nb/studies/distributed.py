@@ -137,7 +137,7 @@ def rank_main(folder: str) -> None:
         execute(
             Path(plan["notebook"]),
             Run(rank_folder(run, rank, plan["cluster"]["host"])),
-            plan["values"] | {"rank": rank},
+            plan["values"],
         )
         _write_note(run, rank, "done")
     except BaseException as e:

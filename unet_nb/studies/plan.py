@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import TrainConfig
 from ..core.text import duration
 from ..data.pipeline import TrainBatches, load_split
 from ..runtime.device import machine_memory
@@ -28,7 +28,7 @@ from .torch_peer import peak_memory
 PATIENCE = 10.0  # seconds after which no further step is timed
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-007
-def trial(cfg: Config, steps: int) -> dict[str, Any]:
+def trial(cfg: TrainConfig, steps: int) -> dict[str, Any]:
     """Train `steps` steps after the first (fewer where they are long) and score one image, in this process.
 
     Seconds: `compile` (first step), `step` (median of the others), `training` (all of them), `score_compile`, `score` (one image). Bytes: `peak_training`, `peak`, the largest memory of this process so far.
@@ -44,9 +44,7 @@ def trial(cfg: Config, steps: int) -> dict[str, Any]:
     setup_device(cfg)
     train, val = load_split(cfg)
     batches, net = TrainBatches(cfg, train), create_model(cfg)
-    step = create_step(
-        cfg.model_copy(update={"class_weights": None}), net.set_train(), create_optimizer(cfg, net, steps + 1)
-    )
+    step = create_step(cfg.replace(class_weights=None), net.set_train(), create_optimizer(cfg, net, steps + 1))
     batch = tuple(map(ms.Tensor, batches[0]))
     once = lambda: _seconds(lambda: step(*batch).asnumpy())
     first, others = once(), []
@@ -71,7 +69,7 @@ def _seconds(f) -> float:
     return time.perf_counter() - start
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-010
-def run_trial(cfg: Config, steps: int = 3) -> dict[str, Any]:
+def run_trial(cfg: TrainConfig, steps: int = 3) -> dict[str, Any]:
     "`trial` in a new process; also `start`, seconds until it was ready for the first step. Raises ConfigError in words when the process fails or is killed."
     code = "import sys; from unet_nb.studies.plan import answer; answer(sys.stdin.read())"
     start = time.perf_counter()
@@ -97,7 +95,7 @@ def run_trial(cfg: Config, steps: int = 3) -> dict[str, Any]:
 def answer(request: str) -> None:
     "What the trial's process does: a request as JSON -> the result as JSON on the last line of the output."
     wanted = json.loads(request)
-    print(json.dumps(trial(Config(**wanted["cfg"]), wanted["steps"])))
+    print(json.dumps(trial(TrainConfig(**wanted["cfg"]), wanted["steps"])))
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-014
 def free_memory() -> int:
@@ -115,7 +113,7 @@ def free_memory() -> int:
         return free  # no limit, or no cgroup of version 2
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-017
-def network_cost(cfg: Config) -> dict[str, int]:
+def network_cost(cfg: TrainConfig) -> dict[str, int]:
     "Trainable `parameters`; `multiply_adds` of one image of the training's size; `activations`, the numbers that all layers put out for it."
     from unet_nb.models.registry import create_model, describe
     from unet_nb.runtime.device import setup_device
@@ -129,15 +127,15 @@ def network_cost(cfg: Config) -> dict[str, int]:
     }
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-018
-def micro_batch(cfg: Config) -> int:
+def micro_batch(cfg: TrainConfig) -> int:
     "Images that go through the network together."
     return cfg.device_batch // cfg.accumulation_steps
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-019
-def with_batch(cfg: Config, batch: int) -> Config:
+def with_batch(cfg: TrainConfig, batch: int) -> TrainConfig:
     "`cfg` with another batch, taken at once."
-    return cfg.model_copy(
-        update={"accumulation_steps": 1, "distribute_batchsize" if cfg.run_distribute else "batch_size": batch}
+    return cfg.replace(
+        **{"accumulation_steps": 1, "distribute_batchsize" if cfg.run_distribute else "batch_size": batch}
     )
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-022
@@ -152,7 +150,7 @@ def extrapolated(one: dict[str, Any], two: dict[str, Any], images: int, parts: i
     }
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-023
-def smallest_accumulation(cfg: Config, one: dict[str, Any], two: dict[str, Any], limit: float) -> int | None:
+def smallest_accumulation(cfg: TrainConfig, one: dict[str, Any], two: dict[str, Any], limit: float) -> int | None:
     "The smallest accumulation_steps with which a step should need less than `limit` bytes; None if a single image needs more."
     for parts in range(1, cfg.device_batch + 1):
         if cfg.device_batch % parts == 0 and extrapolated(one, two, cfg.device_batch // parts, parts)["peak"] <= limit:
@@ -160,7 +158,7 @@ def smallest_accumulation(cfg: Config, one: dict[str, Any], two: dict[str, Any],
     return None
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-040
-def _measured(cfg: Config, activations: int, steps: int, free: int) -> tuple[dict[str, Any], int | None, bool]:
+def _measured(cfg: TrainConfig, activations: int, steps: int, free: int) -> tuple[dict[str, Any], int | None, bool]:
     "What a step needs, accumulation_steps with which it fits, and whether the whole batch was tried, not extrapolated."
     if 16 * activations * micro_batch(cfg) <= free / 4:
         return run_trial(cfg, steps), cfg.accumulation_steps, True
@@ -169,7 +167,7 @@ def _measured(cfg: Config, activations: int, steps: int, free: int) -> tuple[dic
     return tried, smallest_accumulation(cfg, one, two, 0.9 * free), False
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-026
-def plan(cfg: Config, steps: int = 3, free: int | None = None) -> dict[str, Any]:
+def plan(cfg: TrainConfig, steps: int = 3, free: int | None = None) -> dict[str, Any]:
     """What the training that `cfg` describes will need on this machine, ready for JSON; `plan_text` says it in words.
 
     `free` are the bytes of memory that may be used (default: what is free now). Raises ConfigError, FileNotFoundError or ValueError, in words, for parameters or data that cannot be used.

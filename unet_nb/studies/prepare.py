@@ -8,7 +8,7 @@ __all__ = ['prepare', 'examine_prepared']
 # %% ../../nbs/studies/02_prepare.ipynb #cell-002
 from dataclasses import asdict
 
-from ..config.jobs import Config
+from ..config.jobs import PrepareConfig
 from ..core.files import write_json
 from ..data.doctor import Report, examine
 from ..data.sources import named_source, source_of
@@ -16,7 +16,7 @@ from ..figures.report import reported
 from ..runs.folder import Run
 
 # %% ../../nbs/studies/02_prepare.ipynb #cell-005
-def prepare(cfg: Config, run: Run) -> Config:
+def prepare(cfg: PrepareConfig, run: Run) -> PrepareConfig:
     """Convert the data set of `cfg` into `cfg.data_path`; returns the configuration that reads the result. Counts go to metrics.json.
 
     Raises ConfigError for a missing source or target, and what `convert_nuclei` and `convert_coco` raise.
@@ -28,10 +28,10 @@ def prepare(cfg: Config, run: Run) -> Config:
             run.log(f"{part}: {summary}")
         write_json(run.path / "metrics.json", {part: asdict(summary) for part, summary in summaries.items()})
         run.set_status("done")
-    return cfg.model_copy(update={"data_path": str(target)} | source.prepared)
+    return cfg.replace(data_path=str(target), **source.prepared)
 
 # %% ../../nbs/studies/02_prepare.ipynb #cell-009
-def examine_prepared(cfg: Config) -> Report:
+def examine_prepared(cfg: PrepareConfig) -> Report:
     "The doctor's report on the data set that `cfg` reads: of the files of a folder, or of the samples."
     data, options = source_of(cfg).examined()
     return examine(data, cfg.num_classes, ignore_index=cfg.ignore_index, **options)

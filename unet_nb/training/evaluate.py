@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..config.jobs import Config
+from ..config.jobs import EvaluateConfig, PredictConfig, SampleConfig, ScoringConfig
 from ..core.files import write_json
 from ..core.tables import Scores
 from ..data.pipeline import load_split, preprocess_for_network
@@ -32,7 +32,7 @@ from ..runtime.device import setup_device
 from ..runtime.ranks import Ranks
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-006
-def score_image(forward: Forward, cfg: Config, sample: Sample) -> tuple[dict, np.ndarray, np.ndarray]:
+def score_image(forward: Forward, cfg: PredictConfig, sample: Sample) -> tuple[dict, np.ndarray, np.ndarray]:
     """The zoo's scores of one image as {"dice_coeff", "iou"}, the confusion matrix (K, K) at native size, and the probabilities (K, H, W).
 
     With `cfg.eval_resize` the zoo's scores too are taken at the label's own size.
@@ -55,7 +55,7 @@ OnImage = Callable[[Sample, np.ndarray, dict], None]
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-013
 def evaluate(
-    forward: Forward, cfg: Config, images: ImageSet, on_image: OnImage | None = None, ranks: Ranks = Ranks()
+    forward: Forward, cfg: PredictConfig, images: ImageSet, on_image: OnImage | None = None, ranks: Ranks = Ranks()
 ) -> Scores:
     """Scores of `forward` on `images`, ready for JSON (an undefined one is None).
 
@@ -90,7 +90,7 @@ def log_scores(run: Run, scores: dict) -> None:
 class PredictionFigures:
     "Saves a figure for each image it is called with; without `show_eval` it keeps the ones with the lowest and the highest dice for `save_kept`."
 
-    def __init__(self, run: Run, cfg: Config):
+    def __init__(self, run: Run, cfg: ScoringConfig):
         self.run, self.cfg, self.kept = run, cfg, []
 
     def __call__(self, sample: Sample, probabilities: np.ndarray, scores: dict) -> None:
@@ -114,7 +114,7 @@ class PredictionFigures:
 class ObjectScores:
     "Scores the objects of the images it is called with, where the data set has numbered objects beside its masks; class 1 only."
 
-    def __init__(self, cfg: Config):
+    def __init__(self, cfg: SampleConfig):
         self.truths, self.predictions, self.ids = [], [], []
         self.instances = source_of(cfg).instances() if cfg.num_classes == 2 else None
 
@@ -133,7 +133,7 @@ class ObjectScores:
 class Evaluation:
     "The scores of a set of images that go into a run folder: `score` the images, then `write` what was found."
 
-    def __init__(self, run: Run, cfg: Config):
+    def __init__(self, run: Run, cfg: PredictConfig):
         self.run, self.cfg, self.scores = run, cfg, {}
         self.figures, self.objects = PredictionFigures(run, cfg), ObjectScores(cfg)
 
@@ -156,14 +156,14 @@ class Evaluation:
         return scores
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-021
-def score_into(run: Run, forward: Forward, cfg: Config, images: ImageSet, facts: dict) -> dict:
+def score_into(run: Run, forward: Forward, cfg: ScoringConfig, images: ImageSet, facts: dict) -> dict:
     "Evaluate `forward` on `images` and write scores (with `facts`) and figures into `run`."
     evaluation = Evaluation(run, cfg)
     evaluation.score(forward, images)
     return evaluation.write(facts)
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-026
-def evaluate_checkpoint(cfg: Config, checkpoint: Checkpoint, run: Run) -> Run:
+def evaluate_checkpoint(cfg: EvaluateConfig, checkpoint: Checkpoint, run: Run) -> Run:
     "Score `checkpoint` on the held-out images of `cfg` into `run`. Raises ValueError in words for the checkpoint of another network."
     with reported(run):
         setup_device(cfg)
@@ -180,11 +180,11 @@ def evaluate_checkpoint(cfg: Config, checkpoint: Checkpoint, run: Run) -> Run:
     return run
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-028
-def score_levels(cfg: Config, checkpoint: Checkpoint, images: ImageSet) -> list[dict]:
+def score_levels(cfg: EvaluateConfig, checkpoint: Checkpoint, images: ImageSet) -> list[dict]:
     "A row for each pruned network L1, L2, … of a UNet++ checkpoint: scores on `images`, trainable parameters, median seconds for an image."
     rows = []
     for level in range(1, cfg.geometry.levels + 1):
-        pruned = cfg.model_copy(update={"level": level})
+        pruned = cfg.replace(level=level)
         net = create_model(pruned)
         load_network(net, checkpoint)
         forward, seconds = as_function(net), []

@@ -22,8 +22,8 @@ import numpy as np
 from fastcore.basics import patch
 from mindspore import nn, ops
 
-from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.groups import ConfigError, OptimizerParams
+from ..config.jobs import TrainConfig
 from ..core.files import file_digest, read_json, write_json
 from ..data.doctor import quick_checks
 from ..data.pipeline import TrainBatches, create_dataset, epoch_tensors, load_split
@@ -61,14 +61,11 @@ from unet_nb.runtime.ranks import (
 )
 from unet_nb.training.callbacks import (
     Best,
-    Callback,
-    Callbacks,
     Checkpoints,
     CollapseWarning,
     EarlyStopping,
     History,
     Progress,
-    StepFunction,
     StopRequest,
     check_loss,
     check_weights,
@@ -77,11 +74,12 @@ from unet_nb.training.callbacks import (
     write_history,
 )
 from .evaluate import Evaluation, evaluate, score_into
+from .events import Callback, Callbacks, StepFunction
 from .profile import Profiler
 from .trackers import Tracker, check_tracker
 
 # %% ../../nbs/training/04_fit.ipynb #cell-006
-def learning_rates(cfg: Config, steps: int) -> np.ndarray:
+def learning_rates(cfg: OptimizerParams, steps: int) -> np.ndarray:
     "Learning rate of each of `steps` steps, float32 (steps,)."
     if cfg.lr_schedule == "constant":
         return np.full(steps, cfg.lr, np.float32)
@@ -110,7 +108,7 @@ class AdamW(nn.Cell):
         return self.adam(gradients)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-010
-def create_optimizer(cfg: Config, net: nn.Cell, steps: int) -> nn.Cell:
+def create_optimizer(cfg: OptimizerParams, net: nn.Cell, steps: int) -> nn.Cell:
     "The optimiser of `cfg` for the trainable parameters of `net`, with the schedule over `steps` steps."
     lrs, params, scale = learning_rates(cfg, steps), net.trainable_params(), loss_scale(cfg)
     if cfg.optimizer == "adamw":
@@ -118,15 +116,15 @@ def create_optimizer(cfg: Config, net: nn.Cell, steps: int) -> nn.Cell:
     return nn.Adam(params, lrs.tolist(), weight_decay=cfg.weight_decay, loss_scale=scale)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-011
-def amp_level(cfg: Config) -> str:
+def amp_level(cfg: TrainConfig) -> str:
     return ("O3" if cfg.device_target == "Ascend" else "O0") if cfg.amp_level == "auto" else cfg.amp_level
 
 # %% ../../nbs/training/04_fit.ipynb #cell-012
-def loss_scale(cfg: Config) -> float:
+def loss_scale(cfg: OptimizerParams) -> float:
     return 1.0 if amp_level(cfg) == "O0" else cfg.loss_scale  # float32 needs none
 
 # %% ../../nbs/training/04_fit.ipynb #cell-016
-def create_step(cfg: Config, net: nn.Cell, optimizer: nn.Cell, ranks: Ranks = Ranks()) -> Callable[..., ms.Tensor]:
+def create_step(cfg: TrainConfig, net: nn.Cell, optimizer: nn.Cell, ranks: Ranks = Ranks()) -> Callable[..., ms.Tensor]:
     "A compiled function (images, masks[, weights]) -> loss that does one training step: images (N, C, H, W) float32, masks int32 and weights float32 (N, H', W')."
     loss_of, scale = create_loss(cfg), loss_scale(cfg)
     if amp_level(cfg) != "O0":
@@ -184,7 +182,7 @@ def accumulated_step(
     return step
 
 # %% ../../nbs/training/04_fit.ipynb #cell-023
-def check_batch_norm(cfg: Config, net: SegmentationNet) -> None:
+def check_batch_norm(cfg: TrainConfig, net: SegmentationNet) -> None:
     "Raises ConfigError where BatchNorm would get one value a channel at the lowest level of `net`: the variance would be NaN."
     name = "crop_size" if cfg.crop_size else "image_size"
     size, images = cfg.crop_size or cfg.image_size, cfg.device_batch // cfg.accumulation_steps
@@ -213,7 +211,7 @@ class Trainer:
     the training ends after the epoch.
     """
 
-    def __init__(self, cfg: Config, steps_per_epoch: int, ranks: Ranks = Ranks(), run: Run | None = None):
+    def __init__(self, cfg: TrainConfig, steps_per_epoch: int, ranks: Ranks = Ranks(), run: Run | None = None):
         self.cfg, self.run, self.ranks, self.steps_per_epoch = cfg, run, ranks, steps_per_epoch
         self.epoch, self.step, self.losses, self.best, self.history = 0, 0, [], Best(), []
         self.began, self.step_seconds, self.should_stop = time.perf_counter(), 0.0, False
@@ -356,7 +354,7 @@ def train_epochs(trainer: Trainer, batches: TrainBatches, val: ImageSet, events:
     Raises `TrainingError` when the loss or a weight is no number, KeyboardInterrupt on request, with the state saved.
     """
     cfg, net, evaluation = trainer.cfg, trainer.net, None
-    loss_cfg = cfg.model_copy(update={"class_weights": trainer.class_weights})
+    loss_cfg = cfg.replace(class_weights=trainer.class_weights)
     step = create_step(loss_cfg, net.set_train(), trainer.optimizer, trainer.ranks)
     forward, dataset = as_function(net), create_dataset(batches)
     with _stop_request(trainer) as stop:
@@ -410,7 +408,7 @@ def _stop(trainer: Trainer) -> None:
     raise KeyboardInterrupt("stopped in the first epoch")
 
 # %% ../../nbs/training/04_fit.ipynb #cell-074
-def default_callbacks(cfg: Config) -> list[Callback]:
+def default_callbacks(cfg: TrainConfig) -> list[Callback]:
     "What happens around every training, in this order; a profiler and a tracker where `cfg` asks for them."
     profiler = [Profiler(cfg.profile_steps)] if cfg.enable_profiling else []
     tracker = [Tracker()] if cfg.tracker != "none" else []
@@ -418,7 +416,7 @@ def default_callbacks(cfg: Config) -> list[Callback]:
 
 # %% ../../nbs/training/04_fit.ipynb #cell-034
 def fit(
-    cfg: Config,
+    cfg: TrainConfig,
     run: Run | None = None,
     callbacks: Iterable[Callback] = (),
     *,
@@ -458,7 +456,7 @@ def _fit_events(trainer: Trainer, events: Callback) -> Iterator[dict]:
     events.on_fit_end(trainer, scores, None)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-076
-def _prepare(cfg: Config, run: Run) -> tuple[Trainer, TrainBatches, ImageSet]:
+def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSet]:
     "Network, batches and held-out images, with the training where it starts or goes on; checked before the first step."
     setup_device(cfg)
     ranks = join_ranks(cfg)
@@ -513,13 +511,13 @@ def check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
     check_same_weights(trainer.net, trainer.ranks)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-036
-def open_run(cfg: Config, run: Run | None) -> Run:
+def open_run(cfg: TrainConfig, run: Run | None) -> Run:
     "The folder to train in: a new one, the one that was just started, or that of an unfinished run of the same parameters. Raises FileExistsError or ConfigError in words."
     if run is None:
         return start_rank_run(cfg)
     if run.status["state"] != "running" or not run.locked:
         reopen(run)
-        other = [name for name, value in cfg.model_copy(update={"run_dir": ""}) if value != getattr(run.cfg, name)]
+        other = [name for name, value in cfg.replace(run_dir="") if value != getattr(run.cfg, name)]
         if other:
             run.unlock()
             raise ConfigError(
@@ -542,7 +540,7 @@ def save_split(run: Run, split: dict[str, list[str]]) -> None:
 DATA_FILES = "data_files.json"  # in the run folder: the digests of the images and masks when it began
 
 # %% ../../nbs/training/04_fit.ipynb #cell-038
-def data_digests(cfg: Config) -> dict[str, str]:
+def data_digests(cfg: TrainConfig) -> dict[str, str]:
     "The `file_digest` of each image and mask that `load_split` reads, by its path below data_path; none for generated ones."
     return {name: file_digest(file) for name, file in source_of(cfg).files().items()}
 

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import TrainConfig
 from ..core.files import write_text
 from ..runs.folder import Run
-from .callbacks import Callback
+from .events import Callback
 
 # %% ../../nbs/training/01_trackers.ipynb #cell-006
-def check_tracker(cfg: Config) -> None:
+def check_tracker(cfg: TrainConfig) -> None:
     "Raises ConfigError, with the command that installs it, when a package that `tracker` needs is missing."
     own_file = ["sqlalchemy", "alembic"] if not os.environ.get("MLFLOW_TRACKING_URI") else []
     needed = {"none": [], "mlflow": ["mlflow", *own_file], "tensorboard": ["tensorboardX"]}[cfg.tracker]
@@ -34,7 +34,7 @@ def check_tracker(cfg: Config) -> None:
 class TensorBoard:
     "Event files in `tensorboard/` of the run folder: a curve for each number, and the parameters as text."
 
-    def __init__(self, cfg: Config, run: Run):
+    def __init__(self, cfg: TrainConfig, run: Run):
         from tensorboardX import SummaryWriter
 
         self.writer = SummaryWriter(str(run.path / "tensorboard"))
@@ -59,7 +59,7 @@ MLFLOW_DEFAULTS = {
 class MLflow:
     "A run of MLflow: all parameters, the numbers of each epoch, and the run folder as the tag run_folder."
 
-    def __init__(self, cfg: Config, run: Run):
+    def __init__(self, cfg: TrainConfig, run: Run):
         for name, value in MLFLOW_DEFAULTS.items():
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
