@@ -48,7 +48,9 @@ class Reading:
         "The reading that `to_json` described. Raises ValueError in words for unknown names or values."
         known = [f.name for f in fields(cls)]
         if unknown := [name for name in values if name not in known]:
-            raise ValueError(f"reading: there is no choice {unknown[0]!r}; there are {', '.join(known)} (for masks mask_{known[0]}, …)")
+            raise ValueError(
+                f"reading: there is no choice {unknown[0]!r}; there are {', '.join(known)} (for masks mask_{known[0]}, …)"
+            )
         return cls(**values)
 
 # %% ../../nbs/core/08_reading.ipynb #cell-006

@@ -199,7 +199,9 @@ def _page_bands(
         yield 0, predict_image(forward, cfg, page[:])
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-073
-def lay_over(cfg: PredictConfig, pixels: np.ndarray, mask: np.ndarray, limits: tuple[int, int] | None = None) -> np.ndarray:
+def lay_over(
+    cfg: PredictConfig, pixels: np.ndarray, mask: np.ndarray, limits: tuple[int, int] | None = None
+) -> np.ndarray:
     "The classes of `mask` (h, W) over the pixels that a network of `cfg` reads, RGB uint8 (h, W, 3)."
     is_bgr = cfg.channel_order == "BGR" and pixels.ndim == 3
     return overlay(pixels[..., ::-1] if is_bgr else pixels, mask, cfg.palette, limits=limits)
