@@ -49,7 +49,8 @@ class Reading:
         known = [f.name for f in fields(cls)]
         if unknown := [name for name in values if name not in known]:
             raise ValueError(
-                f"reading: there is no choice {unknown[0]!r}; there are {', '.join(known)} (for masks mask_{known[0]}, …)"
+                f"reading: there is no choice {unknown[0]!r}; there are {', '.join(known)} "
+                f"(for masks mask_{known[0]}, …)"
             )
         return cls(**values)
 

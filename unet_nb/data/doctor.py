@@ -27,8 +27,8 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from ..core.colors import PALETTE, color_mask, show_image
-from .convert import png_bytes, report_progress
 from ..core.reading import Reading
+from .convert import png_bytes, report_progress
 from .folder import group_of_ids, split_ids
 from .images import DataError, MaskValues, naming_parameter, read_mask
 from .masks import MaskRule, MaskSummary, TwoClass, decide_masks, mask_ids, present_values, summarize_mask

@@ -261,8 +261,10 @@ def _expected(role: str) -> str:
 
 # %% ../../nbs/data/02_pairs.ipynb #cell-032
 def find_pictures(path: str | PathLike) -> dict[str, Path]:
-    """The images of a file or folder by id, for prediction. Raises FileNotFoundError, or ValueError in words for a folder
-    with problems."""
+    """The images of a file or folder by id, for prediction.
+
+    Raises FileNotFoundError, or ValueError in words for a folder with problems.
+    """
     path = Path(path)
     if path.is_file():
         return {file_stem(path.name): path}

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 
 from ..config.jobs import PredictConfig
+from ..core.colors import color_mask
 from ..core.files import atomic_path, file_digest, read_json, write_json
 from ..core.paths import resolve_path
-from ..core.colors import color_mask
 from ..core.reading import readings
 from ..data.images import SUFFIXES, DataError
 from ..data.pairs import find_pictures
@@ -28,9 +28,9 @@ from .onnx_graph import fast_function
 from unet_nb.inference.predict import (
     encode_probability,
     ensemble,
-    predict_image,
     lay_over,
     open_new_images,
+    predict_image,
     predict_large,
     sole_writer,
     tiling_for,
@@ -132,8 +132,10 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")  # files of one picture o
 
 
 def output_files(id: str, source: Path, out: Path, wanted: Wanted) -> dict[str, Path]:
-    """The output files of an image by kind: `mask`, `probability`, `overlay`. Raises ValueError for an output file whose
-    suffix does not suit."""
+    """The output files of an image by kind: `mask`, `probability`, `overlay`.
+
+    Raises ValueError for an output file whose suffix does not suit.
+    """
     is_tiff = source.suffix.lower() not in _PICTURES or wanted.challenge
     suffix = ".tif" if is_tiff and not wanted.color else ".png"
     first = out if out.suffix.lower() in SUFFIXES else out / f"{id.replace('/', '_')}{suffix}"
@@ -321,8 +323,11 @@ def open_note(out: Path, request: dict) -> PredictionNote:
 
 # %% ../../nbs/inference/03_files.ipynb #cell-045
 def _note_beside(out: Path, request: dict, id: str) -> PredictionNote:
-    """The note of the output file `out`, hidden beside it. What the kit wrote there may be written anew, from another
-    image or by another network; a file that it did not write, or that was changed since, is left to `state`."""
+    """The note of the output file `out`, hidden beside it.
+
+    What the kit wrote there may be written anew, from another image or by another network; a file that it did not
+    write, or that was changed since, is left to `state`.
+    """
     note = out.with_name(f".{out.name}.json")
     if not note.is_file():
         return PredictionNote(note, request)

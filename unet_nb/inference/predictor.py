@@ -204,8 +204,10 @@ class OnnxPredictor:
         return np.stack([resize_image(q, image.shape[:2]) for q in p])
 
     def open(self, source: str | Path | bytes, reading: Mapping[str, Any] | None = None) -> ImageFile:
-        """The pictures of a file as the training images were read (see `data.samples.open_images`), RGB; the choices in
-        `reading` win. Raises DataError in words."""
+        """The pictures of a file, RGB, as the training images were read, see `data.samples.open_images`.
+
+        The choices in `reading` win over those of the description. Raises DataError in words.
+        """
         expected = self.described["input"]
         images, _ = readings({**expected.get("reading", {}), **(reading or {})})
         return open_images(source, images, expected["channels"])

@@ -311,7 +311,8 @@ def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple
     """Configuration of `job` (evaluate or export) and checkpoint for `given` parameters; without `checkpoint_file_path` it is that of the newest finished training run.
 
     Parameters of the data, the network and the scores that are not given come from the checkpoint, if it knows them; relative paths
-    of data that lead nowhere here are those of the folder that the run was started in. Raises ConfigError, FileNotFoundError or ValueError in words.
+    of data that lead nowhere here are those of the folder that the run was started in. Raises ConfigError,
+    FileNotFoundError or ValueError in words.
     """
     config, given = job_config(job), real_names(given)
     cloud = config(
