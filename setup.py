@@ -43,7 +43,7 @@ setup(
     package_dir={"": "."},
     cmdclass={"build_py": BuildWithNotebooks},
     install_requires=cfg["requirements"].split(),
-    extras_require={name: cfg[f"{name}_requirements"].split() for name in ("dev", "coco", "storage", "cluster", "mlflow", "tensorboard", "docs", "bench")},
+    extras_require={name: cfg[f"{name}_requirements"].split() for name in ("dev", "coco", "annotations", "storage", "cluster", "mlflow", "tensorboard", "docs", "bench")},
     python_requires=f">={cfg['min_python']},<{cfg['max_python_exclusive']}",
     entry_points={"console_scripts": cfg["console_scripts"].split(), "papermill.io": ["obs:// = unet_nb.core.storage:PapermillObs"]},
     zip_safe=False,
