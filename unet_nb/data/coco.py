@@ -18,7 +18,15 @@ import numpy as np
 
 from ..core.files import read_json, write_json
 from ..core.text import shortened
-from .annotated import AnnotatedImage, Annotations, DrawnObject, ImageIndex, Question, ReadOptions
+from unet_nb.data.annotated import (
+    AnnotatedImage,
+    Annotations,
+    DrawnObject,
+    ImageIndex,
+    Question,
+    ReadOptions,
+    outline_convention,
+)
 from .folder import DataError
 from .shapes import Bitmap, Figure, Outline, Shape, pixel_outlines
 
@@ -134,13 +142,15 @@ def _coco_shape(entry: dict, name: str, figures: tuple[Figure, ...], options: Re
 
 # %% ../../nbs/data/16_coco.ipynb #cell-015
 def _writer(data: dict) -> str:
-    "The tool that wrote a COCO file, where it can be told: 'CVAT', 'Label Studio', 'Roboflow', else ''."
+    "The tool that wrote a COCO file, where it can be told: 'CVAT', 'Label Studio', 'Roboflow', 'supervision', else ''."
     info = data.get("info") if isinstance(data.get("info"), dict) else {}
     said = f"{info.get('description', '')} {info.get('contributor', '')} {info.get('url', '')}".lower()
     if "roboflow" in said:
         return "Roboflow"
     if "label studio" in said:
         return "Label Studio"
+    if any(isinstance(c, dict) and c.get("supercategory") == "common-objects" for c in data["categories"]):
+        return "supervision"
     first = next((a for a in data["annotations"] if isinstance(a, dict)), {})
     return "CVAT" if "occluded" in (first.get("attributes") or {}) else ""
 
@@ -167,6 +177,23 @@ def _names(data: dict, path: Path) -> dict[Any, str]:
     return found
 
 # %% ../../nbs/data/16_coco.ipynb #cell-017
+def _outline_of(entry: dict, options: ReadOptions) -> Any:
+    "The segmentation of an annotation, or its box as one where boxes are to be filled."
+    box, held = entry.get("bbox"), entry.get("segmentation")
+    if held or options.boxes != "fill" or not isinstance(box, list) or len(box) != 4:
+        return held
+    x, y, w, h = box
+    return [[x, y, x + w, y, x + w, y + h, x, y + h]]
+
+
+def _ask_for_convention(images: Sequence[AnnotatedImage], tool: str, options: ReadOptions, path: Path) -> None:
+    "Raise Question where polygons look traced; supervision's are, even where they were simplified."
+    rings = [r for image in images for s in image.read() for f in s.figures if isinstance(f, Outline) for r in f.rings]
+    if tool == "supervision" and rings and not any((ring != np.round(ring)).any() for ring in rings):
+        rings = [np.array([[0, 0], [1, 1], [2, 0], [1, -1]] * 2)]  # stands for a trace
+    outline_convention(rings, options, path)
+
+# %% ../../nbs/data/16_coco.ipynb #cell-018
 def _shapes_of(
     entries: Sequence[dict], names: Mapping, size: tuple, options: ReadOptions, crowds: str | None
 ) -> tuple[list[Shape], Counter[str], int]:
@@ -176,7 +203,7 @@ def _shapes_of(
         try:
             if (name := names.get(_number_of(entry.get("category_id")))) is None:
                 raise DataError("left-out", "annotations of a category that the file does not define")
-            figures, lost = segmentation_figures(entry.get("segmentation"), size)
+            figures, lost = segmentation_figures(_outline_of(entry, options), size)
             shapes.append(_coco_shape(entry, name, figures, options, crowds))
             if lost:
                 left_out["parts of outlines with fewer than three points (the rest is painted)"] += lost
@@ -185,7 +212,7 @@ def _shapes_of(
             left_out[str(error)] += 1
     return shapes, left_out, unknown
 
-# %% ../../nbs/data/16_coco.ipynb #cell-018
+# %% ../../nbs/data/16_coco.ipynb #cell-019
 def _stated(image: dict) -> tuple[int | None, int | None]:
     "Height and width as the file says them, None where it does not."
     values = [_number_of(image.get(name)) for name in ("height", "width")]
@@ -203,7 +230,7 @@ def _by_image(data: dict) -> tuple[dict[Any, list[dict]], int]:
             entries.append(entry)
     return found, strays
 
-# %% ../../nbs/data/16_coco.ipynb #cell-019
+# %% ../../nbs/data/16_coco.ipynb #cell-020
 def read_coco_file(path: Path, index: ImageIndex, options: ReadOptions = ReadOptions(), part: str = "") -> Annotations:
     """The images of one COCO file that are in `index`. Raises DataError in words for damaged files, for files of which no image is
     there, and Question for crowds of several pieces."""
@@ -224,7 +251,9 @@ def read_coco_file(path: Path, index: ImageIndex, options: ReadOptions = ReadOpt
                 f"image {shortened(str(image.get('id')))} is left out with its {len(of_image)} annotations: {error}"
             )
             continue
-        shapes, left_out, crowds = _shapes_of(of_image, names, size, options, "object" if tool == "CVAT" else None)
+        shapes, left_out, crowds = _shapes_of(
+            of_image, names, size, options, "object" if tool in ("CVAT", "supervision") else None
+        )
         unknown += crowds
         images.append(
             AnnotatedImage(
@@ -232,13 +261,15 @@ def read_coco_file(path: Path, index: ImageIndex, options: ReadOptions = ReadOpt
             )
         )
     _check_found(path, data, images, notes, unknown)
+    if "unet_nb" not in (data.get("info") or {}):
+        _ask_for_convention(images, tool, options, path)
     notes += [f"{unlabelled} images without a size and without annotations were never labelled and are left out"] * (
         unlabelled > 0
     )
     notes += [f"{strays} annotations are left out, the file does not define their images"] * (strays > 0)
     return Annotations(f"COCO ({tool})" if tool else "COCO", path, images, list(names.values()), notes=notes)
 
-# %% ../../nbs/data/16_coco.ipynb #cell-020
+# %% ../../nbs/data/16_coco.ipynb #cell-021
 def _check_found(path: Path, data: dict, images: list, notes: list[str], unknown: int) -> None:
     "Raise DataError where no image was found, Question where crowds are left that nobody has explained."
     if not images:
@@ -257,7 +288,7 @@ def _check_found(path: Path, data: dict, images: list, notes: list[str], unknown
             },
         )
 
-# %% ../../nbs/data/16_coco.ipynb #cell-021
+# %% ../../nbs/data/16_coco.ipynb #cell-022
 _PARTS = {"train": "train", "valid": "val", "val": "val", "validation": "val", "test": "test"}
 
 
@@ -278,10 +309,7 @@ def read_coco(source: Path, options: ReadOptions = ReadOptions()) -> Annotations
         own = file.parent if part and file.parent != root and list_has_images(file.parent) else None
         read.append(read_coco_file(file, ImageIndex(own) if own else whole, options, part))
     classes = list(dict.fromkeys(name for one in read for name in one.classes))
-    notes = [
-        f"outlines run along the {options.outlines or 'corner'}s of pixels",
-        *(note for one in read for note in one.notes),
-    ]
+    notes = [f"outlines={options.outlines or 'corner'} of pixels", *(note for one in read for note in one.notes)]
     return Annotations(
         read[0].tool if read else "COCO", source, [i for one in read for i in one.images], classes, notes=notes
     )
@@ -291,7 +319,7 @@ def list_has_images(folder: Path) -> bool:
     "Whether a folder has an image of the kit's types, at any depth."
     return bool(ImageIndex(folder).images)
 
-# %% ../../nbs/data/16_coco.ipynb #cell-025
+# %% ../../nbs/data/16_coco.ipynb #cell-026
 def _segmentation(o: DrawnObject, size: tuple[int, int]) -> Any:
     "An object as polygons, or as plain run lengths where it has holes."
     pieces = pixel_outlines(o.pixels, o.top, o.left)
@@ -302,7 +330,7 @@ def _segmentation(o: DrawnObject, size: tuple[int, int]) -> Any:
     changes = np.flatnonzero(np.diff(columns.ravel(), prepend=0)) + o.left * size[0]
     return {"size": list(size), "counts": np.diff(np.concatenate([[0], changes, [size[0] * size[1]]])).tolist()}
 
-# %% ../../nbs/data/16_coco.ipynb #cell-026
+# %% ../../nbs/data/16_coco.ipynb #cell-027
 def coco_data(images: Sequence[tuple[str, tuple[int, int], Sequence[DrawnObject]]], names: Sequence[str]) -> dict:
     "A COCO file of images, each with its file name, size (H, W) and objects; category ids are the class ids."
     held = [
@@ -317,7 +345,13 @@ def coco_data(images: Sequence[tuple[str, tuple[int, int], Sequence[DrawnObject]
     categories = [{"id": i, "name": name, "supercategory": ""} for i, name in enumerate(names) if i]
     if any(a["category_id"] == 255 for a in annotations):
         categories.append({"id": 255, "name": "__ignore__", "supercategory": ""})
-    return {"info": {}, "licenses": [], "images": held, "categories": categories, "annotations": annotations}
+    return {
+        "info": {"unet_nb": "outlines along the corners of pixels"},
+        "licenses": [],
+        "images": held,
+        "categories": categories,
+        "annotations": annotations,
+    }
 
 
 def write_coco(

@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 
 from ..core.files import json_text, parse_json, write_text
-from .annotated import AnnotatedImage, Annotations, DrawnObject, ImageIndex, Question, ReadOptions, image_of
+from unet_nb.data.annotated import (
+    AnnotatedImage,
+    Annotations,
+    DrawnObject,
+    ImageIndex,
+    Question,
+    ReadOptions,
+    image_of,
+    outline_convention,
+)
 from .folder import DataError
 from .shapes import Figure, Line, Outline, Points, Shape, pixel_outlines
 
@@ -146,6 +155,10 @@ def read_features(path: Path, options: ReadOptions = ReadOptions()) -> tuple[lis
             shapes.append(_feature_shape(feature, options))
         except DataError as error:
             left_out[str(error)] += 1
+    if not any(feature.get("unet_nb") for feature in features):
+        outline_convention(
+            [ring for s in shapes for f in s.figures if isinstance(f, Outline) for ring in f.rings], options, path
+        )
     return shapes, left_out
 
 # %% ../../nbs/data/14_geojson.ipynb #cell-015
@@ -198,7 +211,9 @@ def read_geojson(source: Path, options: ReadOptions = ReadOptions()) -> Annotati
             images.append(AnnotatedImage(image.stem, image, partial(list, placed), file, left_out=left_out))
             left_out = Counter()
         colors |= {s.name: s.color for s in shapes if s.color and not s.is_ignored}
-    notes = [f"outlines run along the corners of pixels; geometry={options.geometry}, starred={options.starred}"]
+    notes = [
+        f"outlines={options.outlines or 'corner'} of pixels; geometry={options.geometry}, starred={options.starred}"
+    ]
     return Annotations("QuPath GeoJSON", source, images, colors=colors, notes=notes)
 
 # %% ../../nbs/data/14_geojson.ipynb #cell-022
@@ -218,6 +233,7 @@ def _feature(o: DrawnObject, color: Sequence[int]) -> dict:
         "type": "Feature",
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{o.number}/{name}/{o.top}/{o.left}")),
         "geometry": geometry,
+        "unet_nb": "outlines along the corners of pixels",
         "properties": {"objectType": "annotation", "classification": {"name": name, "color": [int(c) for c in color]}},
     }
 

@@ -26,6 +26,7 @@ from unet_nb.data.annotated import (
     ReadOptions,
     image_of,
     image_size,
+    outline_convention,
     require,
     zip_members,
 )
@@ -176,29 +177,12 @@ def _load_rois(file: Path) -> list[Any]:
     return rois
 
 # %% ../../nbs/data/13_imagej.ipynb #cell-018
-def _in_steps_of_a_pixel(roi: Any) -> bool:
-    "Whether a freehand outline in whole numbers goes from pixel to neighbouring pixel, diagonally too."
-    if roi.roitype.name != "FREEHAND" or roi.integer_coordinates is None or len(roi.integer_coordinates) < 4:
-        return False
-    steps = np.abs(np.diff(roi.integer_coordinates, axis=0))
-    return bool(steps.max() == 1 and (steps.sum(axis=1) == 2).any())
-
-
 def _convention(file: Path, rois: list[Any], options: ReadOptions) -> str:
     "The convention of the outlines of areas. Raises Question where a file could be Cellpose's."
-    if options.outlines or any(_own_class(roi) is not None for roi in rois):
+    if any(_own_class(roi) is not None for roi in rois):
         return options.outlines or "corner"
     areas = [roi for roi in rois if roi.roitype.name in _AREAS]
-    if areas and (file.name.lower().endswith("_rois.zip") or all(_in_steps_of_a_pixel(roi) for roi in areas)):
-        raise Question(
-            f"{file}: its outlines go from pixel to pixel, as Cellpose writes them; do they run along the corners of pixels?",
-            "outlines",
-            {
-                "corner": "along corners, as Fiji draws",
-                "centre": "through the centres of the outermost pixels, as Cellpose writes",
-            },
-        )
-    return "corner"
+    return outline_convention([roi.coordinates() for roi in areas], options, file)
 
 # %% ../../nbs/data/13_imagej.ipynb #cell-019
 def _class_rule(rois: Iterable[Any], options: ReadOptions, where: Path) -> str:
@@ -314,9 +298,8 @@ def read_imagej(source: Path, options: ReadOptions = ReadOptions()) -> Annotatio
     images = [
         found for image, (files, rois) in loaded.items() for found in _images_of(image, files, rois, rule, options)
     ]
-    said = options.outlines or "corner"
     notes = [
-        f"outlines of areas run along {'the corners' if said == 'corner' else 'the centres'} of pixels (outlines={said}); class_from={rule}"
+        f"outlines={options.outlines or 'corner'} of pixels for areas, lines and points through centres; class_from={rule}"
     ]
     return Annotations("ImageJ ROIs", source, images, notes=notes)
 

@@ -134,11 +134,25 @@ def _pairs_by_folder(index: ImageIndex, name: str) -> dict[Path, Path]:
     return pairs
 
 # %% ../../nbs/data/17_label_images.ipynb #cell-013
+def _own_pairs(index: ImageIndex) -> tuple[dict[Path, Path], dict[Path, Path]]:
+    "Masks and object numbers as this kit writes them for label images, beside classes.csv; empty where they are not."
+    if not (index.root / "classes.csv").is_file():
+        return {}, {}
+    return _pairs_by_suffix(index, "_masks"), _pairs_by_suffix(index, "_instances")
+
+
+def _own_names(root: Path) -> dict[int, str]:
+    "Ids and names of a classes.csv of this kit, without the background. Raises DataError (unreadable) in words."
+    return {id: name for id, name in read_classes_csv(root / "classes.csv").items() if id}
+
+# %% ../../nbs/data/17_label_images.ipynb #cell-014
 def label_pairs(index: ImageIndex, suffix: str | None = None) -> tuple[str, dict[Path, Path]]:
     """The rule by which label images belong to images, and the pairs. `suffix`: what follows an image's name; None: the one
     that is found. Raises Question where several rules find pairs."""
     if suffix is not None:
         return suffix, _pairs_by_suffix(index, suffix)
+    if _own_pairs(index)[0]:
+        return "_masks", _own_pairs(index)[0]
     found = {rule: pairs for rule in _SUFFIXES if (pairs := _pairs_by_suffix(index, rule))}
     found |= {f"{name}/": pairs for name in _FOLDERS if (pairs := _pairs_by_folder(index, name))}
     if len(found) > 1 and len({tuple(sorted(pairs.values())) for pairs in found.values()}) > 1:
@@ -146,7 +160,7 @@ def label_pairs(index: ImageIndex, suffix: str | None = None) -> tuple[str, dict
         raise Question(f"{index.root}: there are label images of several kinds.", "suffix", answers)
     return next(iter(found.items()), ("", {}))
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-015
+# %% ../../nbs/data/17_label_images.ipynb #cell-016
 def _present(labels: Iterable[Path]) -> list[int]:
     "All numbers that occur in label images: a class is the same in each of them, so they are judged together."
     return sorted({value for label in labels for value in np.unique(read_labels(label)).tolist()})
@@ -155,7 +169,7 @@ def _present(labels: Iterable[Path]) -> list[int]:
 def _listed(numbers: Sequence[int]) -> str:
     return f"{len(numbers)} numbers ({', '.join(map(str, numbers[:6]))}{', …' if len(numbers) > 6 else ''})"
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-016
+# %% ../../nbs/data/17_label_images.ipynb #cell-017
 def _kind(rule: str, options: ReadOptions, present: Sequence[int], where: Path) -> str:
     "What the numbers count. Raises Question where neither the name nor the values say so."
     if options.labels or rule in _INSTANCES + _CLASSES:
@@ -174,7 +188,7 @@ def _background(options: ReadOptions, present: Sequence[int], where: Path) -> in
     words = f"{where}: the numbers of its label images begin at {present[0]}, as ilastik counts, so 0 is no background."
     raise Question(words, "background", answers)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-017
+# %% ../../nbs/data/17_label_images.ipynb #cell-018
 def _read_numbers(label: Path, names: dict[int, str] | None, background: int, name: str) -> list[Shape]:
     "The shapes of a label image: areas of the classes `names`, or, where there are none, an object for each number."
     values = read_labels(label)
@@ -186,11 +200,34 @@ def _class_names(present: Sequence[int], background: int, name: str) -> dict[int
     rest = [value for value in present if value != background]
     return {value: name if len(rest) == 1 else f"class {value}" for value in rest}
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-018
+# %% ../../nbs/data/17_label_images.ipynb #cell-019
+def _read_pair(mask: Path, instances: Path | None, names: dict[int, str]) -> list[Shape]:
+    "The shapes of class ids and object numbers in two files; pixels without a number are areas of their class."
+    ids = read_labels(mask)
+    numbers = np.zeros_like(ids) if instances is None else np.where((ids > 0) & (ids != 255), read_labels(instances), 0)
+    shapes = []
+    for value, name in names.items():
+        shapes += _numbered_shapes(np.where(ids == value, numbers, 0), 0, name)
+    areas = _class_shapes(np.where(numbers > 0, 0, ids), names, (255,))
+    return [*areas, *sorted(shapes, key=lambda shape: shape.instance)]
+
+
+def _read_own(source: Path, index: ImageIndex) -> Annotations:
+    "The label images that this kit writes."
+    (masks, instances), names = _own_pairs(index), _own_names(source)
+    images = [
+        AnnotatedImage(i.stem, i, partial(_read_pair, mask, instances.get(i), names), mask) for i, mask in masks.items()
+    ]
+    notes = ["_masks hold class ids, _instances object numbers, names stand in classes.csv"]
+    return Annotations("label images", source, images, list(names.values()), notes=notes)
+
+# %% ../../nbs/data/17_label_images.ipynb #cell-020
 def read_label_images(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
     "Label images of numbers in a folder, beside their images or in a folder of their own. Raises DataError or Question in words."
     index = ImageIndex(source)
     refuse_pickles(source, index)
+    if options.suffix is None and _own_pairs(index)[0]:
+        return _read_own(source, index)
     rule, pairs = label_pairs(index, options.suffix)
     if not pairs:
         raise DataError(
@@ -208,7 +245,7 @@ def read_label_images(source: Path, options: ReadOptions = ReadOptions()) -> Ann
     ]
     return Annotations("label images", source, images, list((names or {}).values()), notes=notes)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-019
+# %% ../../nbs/data/17_label_images.ipynb #cell-021
 def refuse_pickles(source: Path, index: ImageIndex) -> None:
     "Raise DataError (pickle) where a folder holds Cellpose's _seg.npy and no masks beside them."
     found = sorted(source.rglob("*_seg.npy"))
@@ -219,7 +256,7 @@ def refuse_pickles(source: Path, index: ImageIndex) -> None:
         )
         raise DataError("pickle", message)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-022
+# %% ../../nbs/data/17_label_images.ipynb #cell-024
 def read_labelmap(path: Path) -> dict[tuple[int, int, int], str]:
     "The colours of CVAT's labelmap.txt and the names of their classes. Raises DataError (unreadable) in words."
     found = {}
@@ -244,7 +281,7 @@ def read_classes_csv(path: Path) -> dict[int, str]:
     except (OSError, ValueError, csv.Error) as error:
         raise DataError("unreadable", f"{path}: no table of numbers and class names ({error})") from error
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-023
+# %% ../../nbs/data/17_label_images.ipynb #cell-025
 def _codes(colors: np.ndarray) -> np.ndarray:
     "Colours (..., 3) as one number each."
     return colors[..., 0].astype(np.int64) << 16 | colors[..., 1].astype(np.int64) << 8 | colors[..., 2]
@@ -266,7 +303,7 @@ def read_colors(path: Path) -> np.ndarray:
         )
     return _codes(values)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-024
+# %% ../../nbs/data/17_label_images.ipynb #cell-026
 def _read_colored(classes: Path, objects: Path | None, names: dict[int, str]) -> list[Shape]:
     "The shapes of a colour mask; where there is a second one of objects, each of its colours within a class is an object."
     codes = read_colors(classes)
@@ -286,7 +323,7 @@ def _read_colored(classes: Path, objects: Path | None, names: dict[int, str]) ->
             found += _numbered_shapes(numbers, 0, names[code])
     return [Shape(**{**vars(s), "instance": f"{s.name} {s.instance}"}) for s in found]
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-025
+# %% ../../nbs/data/17_label_images.ipynb #cell-027
 def read_color_masks(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
     """CVAT's "Segmentation mask": `labelmap.txt`, `SegmentationClass/`, `SegmentationObject/` (where it is there, objects come from it) and
     the images at any place in the folder; or other colour masks with a labelmap.txt. Raises DataError or Question in words."""
@@ -307,7 +344,7 @@ def read_color_masks(source: Path, options: ReadOptions = ReadOptions()) -> Anno
     ]
     return Annotations("colour masks", source, images, classes, {name: color for color, name in table.items()}, notes)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-026
+# %% ../../nbs/data/17_label_images.ipynb #cell-028
 _PARTS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 
 
@@ -332,7 +369,7 @@ def read_roboflow_masks(source: Path, options: ReadOptions = ReadOptions()) -> A
     notes = [f"{background} is background (background={background}); classes without objects"]
     return Annotations("Roboflow masks", source, images, classes, notes=notes)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-029
+# %% ../../nbs/data/17_label_images.ipynb #cell-031
 def write_labels(path: Path, values: np.ndarray) -> None:
     "Write numbers (H, W), 0 to 2**32 - 1, to a .png (up to 65535) or .tif, whole or not at all. Raises ValueError for larger ones."
     top = int(values.max(initial=0))

@@ -21,7 +21,7 @@ from PIL import Image
 
 from ..core.files import parse_json, write_json
 from ..core.text import shortened
-from .annotated import AnnotatedImage, Annotations, DrawnObject, ImageIndex, ReadOptions
+from .annotated import AnnotatedImage, Annotations, DrawnObject, ImageIndex, ReadOptions, outline_convention
 from .folder import DataError
 from .shapes import Bitmap, Ellipse, Figure, Line, Outline, Points, Shape, pixel_outlines
 
@@ -123,6 +123,9 @@ def _image_of(path: Path, data: dict, options: ReadOptions, index: ImageIndex) -
             shapes.append(labelme_shape(entry, number, options))
         except DataError as error:
             left_out[str(error)] += 1
+    outline_convention(
+        [r for s in shapes if isinstance(s.figures[0], Outline) for r in s.figures[0].rings], options, path
+    )
     height, width = _whole(data.get("imageHeight")), _whole(data.get("imageWidth"))
     size = (height, width) if height and width else None
     return AnnotatedImage(image.stem, image, partial(list, shapes), path, size=size, left_out=left_out)
@@ -135,9 +138,7 @@ def read_labelme(source: Path, options: ReadOptions = ReadOptions()) -> Annotati
     loaded = [(file, data) for file in files if (data := _load(file))]
     index = ImageIndex(root)
     images = [_image_of(file, data, options, index) for file, data in loaded]
-    return Annotations(
-        "LabelMe JSON", source, images, notes=[f"outlines run along the {options.outlines or 'corner'}s of pixels"]
-    )
+    return Annotations("LabelMe JSON", source, images, notes=[f"outlines={options.outlines or 'corner'} of pixels"])
 
 # %% ../../nbs/data/15_labelme.ipynb #cell-013
 def _written(o: DrawnObject) -> dict:

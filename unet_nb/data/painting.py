@@ -35,7 +35,7 @@ class Painted:
 
     def counts(self) -> dict[str, int]:
         "Numbers of shapes by fate, with `read` for all of them and `partly hidden` for painted ones that lost pixels."
-        lost = sum(f == "painted" and v < a for f, a, v in zip(self.fates, self.area, self.visible))
+        lost = sum(f == "painted" and int(v) < int(a) for f, a, v in zip(self.fates, self.area, self.visible))
         return {"read": len(self.fates), **Counter(self.fates), **({"partly hidden": lost} if lost else {})}
 
     def overlap(self) -> float:

@@ -304,8 +304,8 @@ def shape_fault(shape: Shape) -> str | None:
 def inside(shape: Shape, size: tuple[int, int]) -> Iterator[tuple[Window, np.ndarray]]:
     """The pixels of an image of `size` (H, W) that belong to a shape: windows with bool (h, w), in bands of about
     4 million pixels; windows of one shape may overlap."""
-    edge = shape.convention == "centre"
     for figure in shape.placed():
+        edge = shape.convention == "centre" and not isinstance(figure, Bitmap)
         x0, y0, x1, y1 = figure.bounds()
         for window in _bands((x0, y0, x1 + edge, y1 + edge), size):
             yield window, figure.inside(window, edge)
