@@ -35,14 +35,14 @@ class Question(DataError):
         super().__init__("question", f"{question} Answer with {parameter}, one of: {listed}")
         self.parameter, self.answers = parameter, answers
 
-
+# %% ../../nbs/data/12_annotated.ipynb #cell-007
 def check_answer(parameter: str, value: Any, answers: Iterable[Any]) -> None:
     "Raise ValueError in words where `value` is none of the `answers`, or None."
     answers = list(answers)
     if value is not None and value not in answers:
         raise ValueError(f"{parameter} must be one of {', '.join(map(repr, answers))}, not {value!r}")
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-007
+# %% ../../nbs/data/12_annotated.ipynb #cell-008
 @dataclass(frozen=True)
 class ReadOptions:
     "The parameters that answer what files of annotations do not say. None: ask, where it matters."
@@ -78,9 +78,10 @@ class ReadOptions:
             if (value := getattr(self, name)) is not None and not value > 0:
                 raise ValueError(f"{name} must be above 0 pixels, not {value!r}")
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-009
+# %% ../../nbs/data/12_annotated.ipynb #cell-010
 def looks_traced(rings: Sequence[np.ndarray]) -> bool:
-    "Whether rings (n, 2) are traces of pixels: whole numbers, steps along rows, columns and diagonals only, with some diagonal ones."
+    """Whether rings (n, 2) are traces of pixels: whole numbers, steps along rows, columns and diagonals only, with
+    some diagonal ones."""
     diagonal, points = 0, 0
     for ring in rings:
         steps = np.abs(np.diff(np.vstack([ring, ring[:1]]).astype(float), axis=0))
@@ -90,7 +91,7 @@ def looks_traced(rings: Sequence[np.ndarray]) -> bool:
         diagonal, points = diagonal + int(slanted.sum()), points + len(ring)
     return diagonal >= 4 and points >= 8
 
-
+# %% ../../nbs/data/12_annotated.ipynb #cell-011
 def outline_convention(rings: Sequence[np.ndarray], options: ReadOptions, where: Path) -> str:
     "'corner' or 'centre' for the outlines of a file. Raises Question where they look traced and nobody said."
     if options.outlines or not looks_traced(rings):
@@ -104,7 +105,7 @@ def outline_convention(rings: Sequence[np.ndarray], options: ReadOptions, where:
         },
     )
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-013
+# %% ../../nbs/data/12_annotated.ipynb #cell-015
 @dataclass(eq=False)
 class AnnotatedImage:
     "An image file, or one page of a stack, with a function that reads its shapes."
@@ -118,10 +119,11 @@ class AnnotatedImage:
     size: tuple[int, int] | None = None  # height and width, as the annotations say
     left_out: Counter[str] = field(default_factory=Counter)  # annotations that are no shapes, by reason
 
-
+# %% ../../nbs/data/12_annotated.ipynb #cell-016
 @dataclass
 class Annotations:
-    "What was read: the tool, its images, its classes in order (none: in the order of their names), colours, and remarks."
+    """What was read: the tool, its images, its classes in order (none: in the order of their names), colours, and
+    remarks."""
 
     tool: str
     source: Path
@@ -130,7 +132,7 @@ class Annotations:
     colors: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-014
+# %% ../../nbs/data/12_annotated.ipynb #cell-017
 def require(package: str, what: str) -> ModuleType:
     "A package of the extra `annotations`. Raises DataError (missing-package) in words."
     try:
@@ -142,15 +144,16 @@ def require(package: str, what: str) -> ModuleType:
         )
         raise DataError("missing-package", message) from error
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-017
+# %% ../../nbs/data/12_annotated.ipynb #cell-020
 def list_images(root: Path) -> list[Path]:
     "All image files of types that the kit reads in a folder, at any depth, without hidden ones, by name."
     found = (p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts))
 
-
+# %% ../../nbs/data/12_annotated.ipynb #cell-021
 def image_size(path: Path) -> tuple[int, int, int]:
-    "Number of pages, height and width of an image file; only its header is read. Raises DataError (unreadable) in words."
+    """Number of pages, height and width of an image file; only its header is read. Raises DataError (unreadable) in
+    words."""
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
             with tifffile.TiffFile(path) as tif:
@@ -162,7 +165,7 @@ def image_size(path: Path) -> tuple[int, int, int]:
     except Exception as error:  # the libraries raise many kinds for damaged files
         raise DataError("unreadable", f"{path}: cannot be read: {error}") from error
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-018
+# %% ../../nbs/data/12_annotated.ipynb #cell-022
 class ImageIndex:
     "Finds the image that an annotation names: by its path, else by the name of the file alone."
 
@@ -198,18 +201,19 @@ class ImageIndex:
             "ambiguous", f"{self.root}: {shortened(name)} could be {listed}; keep one of them, or rename them"
         )
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-020
+# %% ../../nbs/data/12_annotated.ipynb #cell-024
 _WORDS = r"roi ?set|rois?|overlays?|annotations?|annotated|labels?|masks?|cells?|detections?|objects?"
 
-
+# %% ../../nbs/data/12_annotated.ipynb #cell-025
 def plain_stem(name: str) -> str:
-    "The name of a file without its ending, an image's ending before it, and words such as RoiSet or annotations around it."
+    """The name of a file without its ending, an image's ending before it, and words such as RoiSet or annotations
+    around it."""
     stem = re.sub(r"\.(geojson|json|zip|roi|xml)$", "", name, flags=re.I)
     stem = re.sub(r"\.(png|jpe?g|tiff?|svs|ndpi|ome)$", "", stem, flags=re.I)
     stem = re.sub(rf"^({_WORDS})[-_. ]+|[-_. ]+({_WORDS})$", "", stem, flags=re.I)
     return "" if re.fullmatch(_WORDS, stem, flags=re.I) else stem
 
-
+# %% ../../nbs/data/12_annotated.ipynb #cell-026
 def image_of(file: Path, index: ImageIndex) -> Path:
     """The image that a file of annotations without its name belongs to: of the same name, or the only one beside it.
     Raises DataError (missing-image or ambiguous) in words."""
@@ -223,15 +227,19 @@ def image_of(file: Path, index: ImageIndex) -> Path:
     if not found and not stem and len(beside) == 1:
         return beside[0]
     many = f"{len(found)} images are called so" if found else "there is no image of that name"
-    message = f"{file}: {many}; name it as its image, {(beside or index.images or [Path('image.tif')])[0].stem}{file.suffix} for example"
+    message = (
+        f"{file}: {many}; name it as its image, "
+        f"{(beside or index.images or [Path('image.tif')])[0].stem}{file.suffix} for example"
+    )
     raise DataError("ambiguous" if found else "missing-image", message)
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-023
+# %% ../../nbs/data/12_annotated.ipynb #cell-029
 _LARGEST_MEMBER, _LARGEST_TOTAL, _MOST_MEMBERS = 2**26, 2**30, 200_000
 
-
+# %% ../../nbs/data/12_annotated.ipynb #cell-030
 def zip_members(path: Path, ending: str) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the members of an archive that end in `ending`, in memory and up to 64 MiB each, 1 GiB together;
+    """Names and contents of the members of an archive that end in `ending`, in memory and up to 64 MiB each, 1 GiB
+    together;
     nothing is unpacked, so names lead nowhere. Raises DataError (unreadable) in words."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -250,7 +258,7 @@ def zip_members(path: Path, ending: str) -> Iterator[tuple[str, bytes]]:
     except Exception as error:  # zipfile raises many kinds
         raise DataError("unreadable", f"{path}: not an archive of ROIs, or a damaged one: {error}") from error
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-024
+# %% ../../nbs/data/12_annotated.ipynb #cell-031
 def xml_root(path: Path) -> Any:
     "The root element of an XML file without entities or document types. Raises DataError (unreadable) in words."
     library = require("defusedxml.ElementTree", "Reading XML")
@@ -260,10 +268,11 @@ def xml_root(path: Path) -> Any:
         words = "it declares a document type or entities" if "Forbidden" in type(error).__name__ else error
         raise DataError("unreadable", f"{path}: this XML file is refused: {words}") from error
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-027
+# %% ../../nbs/data/12_annotated.ipynb #cell-034
 @dataclass(frozen=True, eq=False)
 class DrawnObject:
-    "One object of a mask: its number, the id and name of its class, its pixels bool (h, w), the first in row `top`, column `left`."
+    """One object of a mask: its number, the id and name of its class, its pixels bool (h, w), the first in row
+    `top`, column `left`."""
 
     number: int
     class_id: int
@@ -272,7 +281,7 @@ class DrawnObject:
     top: int
     left: int
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-028
+# %% ../../nbs/data/12_annotated.ipynb #cell-035
 def _numbered(mask: np.ndarray, instances: np.ndarray | None) -> np.ndarray:
     "Object numbers int64 (H, W) in which every pixel above 0 of the mask has one."
     from scipy import ndimage
@@ -283,11 +292,12 @@ def _numbered(mask: np.ndarray, instances: np.ndarray | None) -> np.ndarray:
         numbers = np.where(pieces > 0, pieces + numbers.max(), numbers)
     return numbers
 
-# %% ../../nbs/data/12_annotated.ipynb #cell-029
+# %% ../../nbs/data/12_annotated.ipynb #cell-036
 def drawn_objects(
     mask: np.ndarray, instances: np.ndarray | None, names: Sequence[str], ignore_index: int = 255
 ) -> list[DrawnObject]:
-    """The objects of a mask of class ids (H, W), by number. `names[i]` is the name of class i. Object numbers (H, W), or None:
+    """The objects of a mask of class ids (H, W), by number. `names[i]` is the name of class i. Object numbers (H, W),
+    or None:
     pieces that hang together. Raises ValueError in words for ids without a name."""
     from scipy import ndimage
 

@@ -10,14 +10,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tifffile
 
 from ..core.colors import PALETTE
 from ..core.files import parse_json, write_text
-from .annotated import Annotations, ImageIndex, Question, ReadOptions, drawn_objects, require
+from .annotated import Annotations, ImageIndex, Question, ReadOptions, drawn_objects
 from .coco import read_coco, write_coco
 from .folder import DataError
 from .geojson import read_geojson, write_geojson
@@ -45,7 +44,7 @@ READERS: dict[str, tuple[str, Callable[..., Annotations]]] = {
     "labels": ("label images (Cellpose, napari, StarDist, ilastik)", read_label_images),
 }
 
-
+# %% ../../nbs/data/19_annotations.ipynb #cell-007
 @dataclass(frozen=True)
 class Recognised:
     "What a source is: `tool` is a key of `READERS`, or 'kit' or 'nuclei'; in words; and the files that say so."
@@ -58,7 +57,7 @@ class Recognised:
         more = ", …" if len(self.evidence) > 3 else ""
         return f"{self.words}: {', '.join(self.evidence[:3])}{more}"
 
-# %% ../../nbs/data/19_annotations.ipynb #cell-007
+# %% ../../nbs/data/19_annotations.ipynb #cell-008
 def json_kind(path: Path) -> str | None:
     "Which tool's JSON a file is: 'labelme', 'coco', 'qupath', 'label studio', or None."
     try:
@@ -78,13 +77,13 @@ def json_kind(path: Path) -> str | None:
         return "qupath"
     return "label studio" if {"annotations", "data"} <= set(first) else None
 
-# %% ../../nbs/data/19_annotations.ipynb #cell-008
+# %% ../../nbs/data/19_annotations.ipynb #cell-009
 def _xml_kind(path: Path) -> str | None:
     "Which tool's XML a file is: 'imagescope', 'cvat', or None; by its first element."
     found = re.search(r"<([A-Za-z]\w*)", path.read_bytes()[:65536].decode("utf-8", "replace").split("?>")[-1])
     return {"Annotations": "imagescope", "annotations": "cvat"}.get(found[1]) if found else None
 
-
+# %% ../../nbs/data/19_annotations.ipynb #cell-010
 def _has_overlay(path: Path) -> bool:
     "Whether a TIFF holds ROIs of ImageJ."
     try:
@@ -93,7 +92,7 @@ def _has_overlay(path: Path) -> bool:
     except Exception:  # damaged files raise many kinds; whoever reads them says so
         return False
 
-# %% ../../nbs/data/19_annotations.ipynb #cell-009
+# %% ../../nbs/data/19_annotations.ipynb #cell-011
 def _kind_of_file(path: Path) -> str | None:
     "What one file says about the tool, None where it says nothing."
     name, ending = path.name.lower(), path.suffix.lower()
@@ -108,10 +107,10 @@ def _kind_of_file(path: Path) -> str | None:
         json_kind(path) if ending == ".json" else _xml_kind(path) if ending == ".xml" else None
     )
 
-# %% ../../nbs/data/19_annotations.ipynb #cell-010
+# %% ../../nbs/data/19_annotations.ipynb #cell-012
 _LOOKED_AT = 20  # files of each ending; a set of thousands is of one kind
 
-
+# %% ../../nbs/data/19_annotations.ipynb #cell-013
 def _evidence(source: Path) -> dict[str, list[str]]:
     "The kinds of annotations in a folder, each with the files that say so."
     found, looked = {}, {}
@@ -124,7 +123,7 @@ def _evidence(source: Path) -> dict[str, list[str]]:
                 found.setdefault(kind, []).append(str(place))
     return found
 
-# %% ../../nbs/data/19_annotations.ipynb #cell-011
+# %% ../../nbs/data/19_annotations.ipynb #cell-014
 def _own_layout(source: Path) -> str | None:
     "'kit' or 'nuclei' where a folder has a layout that the kit reads already."
     subs = [p for p in sorted(source.iterdir())[:50] if p.is_dir() and not p.name.startswith(".")]
@@ -138,20 +137,21 @@ def _own_layout(source: Path) -> str | None:
         few = True
     return "kit" if masks and few else None
 
-# %% ../../nbs/data/19_annotations.ipynb #cell-012
+# %% ../../nbs/data/19_annotations.ipynb #cell-015
 _REFUSED = {
-    "label studio": "this is Label Studio's own JSON, which names its pictures by tasks; export as COCO, and brush regions as PNG masks",
+    "label studio": "this is Label Studio's own JSON, which names pictures by tasks; export COCO, or brushes as PNG",
     "cvat": "this is CVAT's own XML; export as COCO 1.0 or Segmentation mask 1.1 (with images)",
 }
 
-
+# %% ../../nbs/data/19_annotations.ipynb #cell-016
 def _several(source: Path, found: dict[str, list[str]]) -> Question:
     answers = {kind: f"{READERS[kind][0]}, {files[0]} for example" for kind, files in found.items()}
     return Question(f"{source}: annotations of several kinds lie here.", "tool", answers)
 
-# %% ../../nbs/data/19_annotations.ipynb #cell-013
+# %% ../../nbs/data/19_annotations.ipynb #cell-017
 def recognise(source: str | Path) -> Recognised:
-    """What a file or folder of annotations is. Raises FileNotFoundError, DataError (layout, refused, pickle) in words with the way on,
+    """What a file or folder of annotations is. Raises FileNotFoundError, DataError (layout, refused, pickle) in words
+    with the way on,
     and Question where several kinds lie in one folder."""
     source = Path(source)
     if not source.exists():
@@ -167,7 +167,7 @@ def recognise(source: str | Path) -> Recognised:
         raise DataError("refused", f"{source / found[kind][0] if source.is_dir() else source}: {_REFUSED[kind]}")
     return _recognise_pictures(source)
 
-
+# %% ../../nbs/data/19_annotations.ipynb #cell-018
 def _recognise_pictures(source: Path) -> Recognised:
     "What a folder of pictures alone is."
     own = _own_layout(source) if source.is_dir() else None
@@ -187,11 +187,12 @@ def _recognise_pictures(source: Path) -> Recognised:
         "layout", f"{source}: {seen}. Known are: {kinds}. For label images, suffix says what follows an image's name"
     )
 
-# %% ../../nbs/data/19_annotations.ipynb #cell-014
+# %% ../../nbs/data/19_annotations.ipynb #cell-019
 def read_annotations(source: str | Path, options: ReadOptions = ReadOptions(), tool: str | None = None) -> Annotations:
     """Read a file or folder of annotations; `tool`: a key of `READERS`, None: what `recognise` finds.
 
-    Raises FileNotFoundError, ValueError for an unknown tool, DataError in words, and Question where the files leave something open.
+    Raises FileNotFoundError, ValueError for an unknown tool, DataError in words, and Question where the files leave
+    something open.
     """
     if tool is not None and tool not in READERS:
         raise ValueError(f"tool must be one of {', '.join(READERS)}, not {tool!r}")
@@ -204,10 +205,10 @@ def read_annotations(source: str | Path, options: ReadOptions = ReadOptions(), t
         raise DataError("layout", f"{source}: {READERS[kind][0]}, but no image with annotations was found")
     return read
 
-# %% ../../nbs/data/19_annotations.ipynb #cell-018
+# %% ../../nbs/data/19_annotations.ipynb #cell-023
 WRITERS = ("imagej", "qupath", "labelme", "coco", "labels")
 
-
+# %% ../../nbs/data/19_annotations.ipynb #cell-024
 def write_annotations(
     tool: str,  # one of `WRITERS`
     folder: str | Path,  # exists; the files go beside the images that a person will open
@@ -217,10 +218,13 @@ def write_annotations(
     names: Sequence[str],  # names of the classes, background first
     colors: Sequence[Sequence[int]] = PALETTE,  # red, green, blue of each class
 ) -> list[Path]:
-    """Write masks as the files of an annotation tool; the files written. Class 255 is written as `__ignore__` (QuPath: `Ignore*`).
+    """Write masks as the files of an annotation tool; the files written. Class 255 is written as `__ignore__` (QuPath:
+    `Ignore*`).
 
-    imagej: `<image>_RoiSet.zip`; qupath: `<image>.geojson`; labelme: `<image>.json`; coco: `annotations.json`; labels: `<image>_masks.png` of class
-    ids, `<image>_instances.tif` where there are object numbers, and classes.csv. Raises ValueError for another tool or an unnamed class id.
+    imagej: `<image>_RoiSet.zip`; qupath: `<image>.geojson`; labelme: `<image>.json`; coco: `annotations.json`; labels:
+    `<image>_masks.png` of class
+    ids, `<image>_instances.tif` where there are object numbers, and classes.csv. Raises ValueError for another tool or
+    an unnamed class id.
     """
     if tool not in WRITERS:
         raise ValueError(f"annotations can be written for {', '.join(WRITERS)}, not for {tool!r}")
@@ -237,33 +241,33 @@ def write_annotations(
         found.append(folder / "classes.csv")
     return found
 
-
+# %% ../../nbs/data/19_annotations.ipynb #cell-025
 def _quoted(name: str) -> str:
     "A name as a field of a CSV file."
     return '"' + name.replace('"', '""') + '"' if set(name) & set('",\n') else name
 
-# %% ../../nbs/data/19_annotations.ipynb #cell-019
+# %% ../../nbs/data/19_annotations.ipynb #cell-026
 def _imagej(folder, name, mask, numbers, names, colors) -> Iterator[Path]:
     if mask.any():  # Fiji has no empty RoiSet
         write_imagej(path := folder / f"{Path(name).stem}_RoiSet.zip", drawn_objects(mask, numbers, names), colors)
         yield path
 
-
+# %% ../../nbs/data/19_annotations.ipynb #cell-027
 def _qupath(folder, name, mask, numbers, names, colors) -> Iterator[Path]:
     write_geojson(path := folder / f"{Path(name).stem}.geojson", drawn_objects(mask, numbers, names), colors)
     yield path
 
-
+# %% ../../nbs/data/19_annotations.ipynb #cell-028
 def _labelme(folder, name, mask, numbers, names, colors) -> Iterator[Path]:
     write_labelme(path := folder / f"{Path(name).stem}.json", drawn_objects(mask, numbers, names), name, mask.shape)
     yield path
 
-
+# %% ../../nbs/data/19_annotations.ipynb #cell-029
 def _labels(folder, name, mask, numbers, names, colors) -> Iterator[Path]:
     for values, ending in ((mask, "_masks.png"), (numbers, "_instances.tif")):
         if values is not None:
             write_labels(path := folder / f"{Path(name).stem}{ending}", values)
             yield path
 
-
+# %% ../../nbs/data/19_annotations.ipynb #cell-030
 _WRITE = {"imagej": _imagej, "qupath": _qupath, "labelme": _labelme, "labels": _labels, "coco": None}

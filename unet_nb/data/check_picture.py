@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-import tifffile
 
 from ..core.colors import PALETTE, overlay, show_image
 from .annotated import Annotations
@@ -23,7 +22,7 @@ from .shapes import Bitmap, Ellipse, Figure, Line, Outline, Shape, pixel_outline
 _TURN = np.linspace(0, 2 * np.pi, 65)[:-1]
 _ROUND = np.stack([np.cos(_TURN), np.sin(_TURN)], 1)
 
-
+# %% ../../nbs/data/21_check_picture.ipynb #cell-007
 def figure_rings(figure: Figure) -> list[np.ndarray]:
     "The outlines of a figure as rings (n, 2) of (x, y); of lines and points the discs at their points, and the paths."
     if isinstance(figure, Outline):
@@ -37,7 +36,7 @@ def figure_rings(figure: Figure) -> list[np.ndarray]:
     discs = [_ROUND * radius + point for point in figure.points]
     return discs + ([np.vstack([figure.points, figure.points[::-1]])] if isinstance(figure, Line) else [])
 
-# %% ../../nbs/data/21_check_picture.ipynb #cell-007
+# %% ../../nbs/data/21_check_picture.ipynb #cell-008
 def draw_outlines(
     canvas: np.ndarray, shapes: Sequence[Shape], painted: Painted, scale: int, top: int = 0, left: int = 0
 ) -> None:
@@ -52,9 +51,10 @@ def draw_outlines(
             if np.abs(points).max() < 2**30:
                 cv2.polylines(canvas, [points.astype(np.int32)], True, color, 1, cv2.LINE_AA, shift=4)
 
-# %% ../../nbs/data/21_check_picture.ipynb #cell-009
+# %% ../../nbs/data/21_check_picture.ipynb #cell-010
 def _worst_part(shapes: Sequence[Shape], painted: Painted, side: int) -> tuple[int, int]:
-    "Top and left of the part of an image, `side` pixels a side, around the shape that lost most pixels, else around the first that shows."
+    """Top and left of the part of an image, `side` pixels a side, around the shape that lost most pixels, else
+    around the first that shows."""
     height, width = painted.mask.shape
     lost = painted.area - painted.visible
     chosen = (
@@ -67,11 +67,12 @@ def _worst_part(shapes: Sequence[Shape], painted: Painted, side: int) -> tuple[i
         int(np.clip((a + b - side) / 2, 0, max(n - side, 0))) for a, b, n in ((y0, y1, height), (x0, x1, width))
     )
 
-# %% ../../nbs/data/21_check_picture.ipynb #cell-010
+# %% ../../nbs/data/21_check_picture.ipynb #cell-011
 def check_picture(
     image: np.ndarray, shapes: Sequence[Shape], painted: Painted, side: int = 128, width: int = 768
 ) -> np.ndarray:
-    """Outlines as the tool meant them over the mask as painted, RGB uint8 (h, w, 3): the image uint8 or uint16 (H, W[, C]), classes in
+    """Outlines as the tool meant them over the mask as painted, RGB uint8 (h, w, 3): the image uint8 or uint16 (H, W[,
+    C]), classes in
     colour, a block a pixel, `width` pixels wide; of images larger than `side` the part with the worst overlap."""
     top, left = _worst_part(shapes, painted, side)
     part = np.s_[top : top + side, left : left + side]
@@ -81,7 +82,7 @@ def check_picture(
     draw_outlines(canvas, shapes, painted, scale, top, left)
     return canvas
 
-# %% ../../nbs/data/21_check_picture.ipynb #cell-015
+# %% ../../nbs/data/21_check_picture.ipynb #cell-016
 def check_pictures(
     read: Annotations,
     names: Sequence[str],  # of the classes, background first, as `class_names` gives them
@@ -89,7 +90,8 @@ def check_pictures(
     most: int = 12,
     **size: int,  # `side` and `width` of `check_picture`
 ) -> Iterator[tuple[str, Painted, np.ndarray]]:
-    """For the images with the worst overlaps, those first: id, what was painted, and the picture RGB uint8 (h, w, 3). All images
+    """For the images with the worst overlaps, those first: id, what was painted, and the picture RGB uint8 (h, w, 3).
+    All images
     are painted once to find their order, and at most `most` of them again."""
     ids = {name: i for i, name in enumerate(names) if i}
     shares = [paint_image(image, ids, overlap)[1].overlap() for image in read.images]
@@ -98,7 +100,7 @@ def check_pictures(
         shapes, painted = paint_image(found, ids, overlap)
         yield found.id, painted, check_picture(_image_of(found), shapes, painted, **size)
 
-
+# %% ../../nbs/data/21_check_picture.ipynb #cell-017
 def _image_of(found) -> np.ndarray:
     "The pixels of an annotated image, or of its page of a stack."
     if found.page is None:

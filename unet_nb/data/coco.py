@@ -32,7 +32,8 @@ from .shapes import Bitmap, Figure, Outline, Shape, pixel_outlines
 
 # %% ../../nbs/data/16_coco.ipynb #cell-006
 def unpack_counts(packed: str) -> list[int]:
-    """The run lengths of COCO's compressed text. Numbers are written in steps of 5 bits; from the fourth on they are differences to the
+    """The run lengths of COCO's compressed text. Numbers are written in steps of 5 bits; from the fourth on they are
+    differences to the
     one before the last. Raises ValueError for damaged ones."""
     lengths, number, shift = [], 0, 0
     for byte in packed.encode():
@@ -52,7 +53,8 @@ def unpack_counts(packed: str) -> list[int]:
 
 # %% ../../nbs/data/16_coco.ipynb #cell-007
 def runs_bitmap(counts: Sequence[int], height: int, width: int) -> Bitmap:
-    """Run lengths of an image, column by column, background first, as a bitmap of the columns and rows that have pixels. Raises
+    """Run lengths of an image, column by column, background first, as a bitmap of the columns and rows that have
+    pixels. Raises
     ValueError in words where they do not describe height x width pixels."""
     lengths = np.asarray(counts)
     if (
@@ -86,9 +88,10 @@ def _ring(part: Any) -> np.ndarray | None:
     usable = numbers.ndim == 1 and numbers.size >= 6 and numbers.size % 2 == 0 and np.isfinite(numbers).all()
     return numbers.reshape(-1, 2) if usable else None
 
-
+# %% ../../nbs/data/16_coco.ipynb #cell-011
 def segmentation_figures(segmentation: Any, size: tuple[int | None, int | None]) -> tuple[tuple[Figure, ...], int]:
-    """The figures of a COCO segmentation and the number of its parts that are no outlines. `size`: height and width of the image, None:
+    """The figures of a COCO segmentation and the number of its parts that are no outlines. `size`: height and width of
+    the image, None:
     unknown. Raises DataError (left-out) with the reason where there is no area."""
     if not segmentation:
         raise DataError("left-out", "boxes without an outline")
@@ -107,13 +110,13 @@ def segmentation_figures(segmentation: Any, size: tuple[int | None, int | None])
     except (KeyError, TypeError, ValueError, OverflowError):
         raise DataError("left-out", "run lengths that are damaged or of another size than the image") from None
 
-# %% ../../nbs/data/16_coco.ipynb #cell-013
+# %% ../../nbs/data/16_coco.ipynb #cell-014
 def _number_of(value: Any) -> Any:
     'An id as it is compared: 7, 7.0 and "7" are the same.'
     text = str(value).strip()
     return int(float(text)) if text.replace(".0", "", 1).isdigit() else text
 
-
+# %% ../../nbs/data/16_coco.ipynb #cell-015
 def _is_one_piece(figures: Sequence[Figure]) -> bool:
     "Whether the pixels of a bitmap hang together, corners included."
     return (
@@ -122,7 +125,7 @@ def _is_one_piece(figures: Sequence[Figure]) -> bool:
         and cv2.connectedComponents(figures[0].pixels.astype(np.uint8))[0] <= 2
     )
 
-# %% ../../nbs/data/16_coco.ipynb #cell-014
+# %% ../../nbs/data/16_coco.ipynb #cell-016
 def _coco_shape(entry: dict, name: str, figures: tuple[Figure, ...], options: ReadOptions, crowds: str | None) -> Shape:
     "An annotation as a shape. Raises DataError (crowd) where nobody has said what a crowd of several pieces is."
     crowd = entry.get("iscrowd") in (1, "1", True) and not _is_one_piece(figures)
@@ -140,7 +143,7 @@ def _coco_shape(entry: dict, name: str, figures: tuple[Figure, ...], options: Re
         convention=options.outlines or "corner",
     )
 
-# %% ../../nbs/data/16_coco.ipynb #cell-015
+# %% ../../nbs/data/16_coco.ipynb #cell-017
 def _writer(data: dict) -> str:
     "The tool that wrote a COCO file, where it can be told: 'CVAT', 'Label Studio', 'Roboflow', 'supervision', else ''."
     info = data.get("info") if isinstance(data.get("info"), dict) else {}
@@ -154,10 +157,10 @@ def _writer(data: dict) -> str:
     first = next((a for a in data["annotations"] if isinstance(a, dict)), {})
     return "CVAT" if "occluded" in (first.get("attributes") or {}) else ""
 
-# %% ../../nbs/data/16_coco.ipynb #cell-016
+# %% ../../nbs/data/16_coco.ipynb #cell-018
 _LISTS = ("images", "annotations", "categories")
 
-
+# %% ../../nbs/data/16_coco.ipynb #cell-019
 def load_coco(path: Path) -> dict | None:
     "A COCO file; None for another JSON file. Raises DataError (unreadable) for a damaged one."
     try:
@@ -168,7 +171,7 @@ def load_coco(path: Path) -> dict | None:
         raise DataError("unreadable", str(error)) from error
     return data if all(isinstance(data.get(name), list) for name in _LISTS) else None
 
-
+# %% ../../nbs/data/16_coco.ipynb #cell-020
 def _names(data: dict, path: Path) -> dict[Any, str]:
     "Category ids and their names, in the order of the file. Raises DataError (unreadable) where there are none."
     found = {_number_of(c.get("id")): str(c.get("name")) for c in data["categories"] if isinstance(c, dict)}
@@ -176,7 +179,7 @@ def _names(data: dict, path: Path) -> dict[Any, str]:
         raise DataError("unreadable", f"{path}: its list of categories is empty, so its annotations have no class")
     return found
 
-# %% ../../nbs/data/16_coco.ipynb #cell-017
+# %% ../../nbs/data/16_coco.ipynb #cell-021
 def _outline_of(entry: dict, options: ReadOptions) -> Any:
     "The segmentation of an annotation, or its box as one where boxes are to be filled."
     box, held = entry.get("bbox"), entry.get("segmentation")
@@ -185,7 +188,7 @@ def _outline_of(entry: dict, options: ReadOptions) -> Any:
     x, y, w, h = box
     return [[x, y, x + w, y, x + w, y + h, x, y + h]]
 
-
+# %% ../../nbs/data/16_coco.ipynb #cell-022
 def _ask_for_convention(images: Sequence[AnnotatedImage], tool: str, options: ReadOptions, path: Path) -> None:
     "Raise Question where polygons look traced; supervision's are, even where they were simplified."
     rings = [r for image in images for s in image.read() for f in s.figures if isinstance(f, Outline) for r in f.rings]
@@ -193,7 +196,7 @@ def _ask_for_convention(images: Sequence[AnnotatedImage], tool: str, options: Re
         rings = [np.array([[0, 0], [1, 1], [2, 0], [1, -1]] * 2)]  # stands for a trace
     outline_convention(rings, options, path)
 
-# %% ../../nbs/data/16_coco.ipynb #cell-018
+# %% ../../nbs/data/16_coco.ipynb #cell-023
 def _shapes_of(
     entries: Sequence[dict], names: Mapping, size: tuple, options: ReadOptions, crowds: str | None
 ) -> tuple[list[Shape], Counter[str], int]:
@@ -212,13 +215,13 @@ def _shapes_of(
             left_out[str(error)] += 1
     return shapes, left_out, unknown
 
-# %% ../../nbs/data/16_coco.ipynb #cell-019
+# %% ../../nbs/data/16_coco.ipynb #cell-024
 def _stated(image: dict) -> tuple[int | None, int | None]:
     "Height and width as the file says them, None where it does not."
     values = [_number_of(image.get(name)) for name in ("height", "width")]
     return tuple(v if isinstance(v, int) and v > 0 else None for v in values)
 
-
+# %% ../../nbs/data/16_coco.ipynb #cell-025
 def _by_image(data: dict) -> tuple[dict[Any, list[dict]], int]:
     "The annotations of each image id, and the number of those whose image the file does not define."
     found = {_number_of(image.get("id")): [] for image in data["images"] if isinstance(image, dict)}
@@ -230,9 +233,10 @@ def _by_image(data: dict) -> tuple[dict[Any, list[dict]], int]:
             entries.append(entry)
     return found, strays
 
-# %% ../../nbs/data/16_coco.ipynb #cell-020
+# %% ../../nbs/data/16_coco.ipynb #cell-026
 def read_coco_file(path: Path, index: ImageIndex, options: ReadOptions = ReadOptions(), part: str = "") -> Annotations:
-    """The images of one COCO file that are in `index`. Raises DataError in words for damaged files, for files of which no image is
+    """The images of one COCO file that are in `index`. Raises DataError in words for damaged files, for files of which
+    no image is
     there, and Question for crowds of several pieces."""
     data = load_coco(path)
     if data is None:
@@ -269,7 +273,7 @@ def read_coco_file(path: Path, index: ImageIndex, options: ReadOptions = ReadOpt
     notes += [f"{strays} annotations are left out, the file does not define their images"] * (strays > 0)
     return Annotations(f"COCO ({tool})" if tool else "COCO", path, images, list(names.values()), notes=notes)
 
-# %% ../../nbs/data/16_coco.ipynb #cell-021
+# %% ../../nbs/data/16_coco.ipynb #cell-027
 def _check_found(path: Path, data: dict, images: list, notes: list[str], unknown: int) -> None:
     "Raise DataError where no image was found, Question where crowds are left that nobody has explained."
     if not images:
@@ -288,17 +292,18 @@ def _check_found(path: Path, data: dict, images: list, notes: list[str], unknown
             },
         )
 
-# %% ../../nbs/data/16_coco.ipynb #cell-022
+# %% ../../nbs/data/16_coco.ipynb #cell-028
 _PARTS = {"train": "train", "valid": "val", "val": "val", "validation": "val", "test": "test"}
 
-
+# %% ../../nbs/data/16_coco.ipynb #cell-029
 def _coco_files(root: Path) -> list[Path]:
     found = sorted(p for p in root.rglob("*.json") if not any(q.startswith(".") for q in p.relative_to(root).parts))
     return [path for path in found if load_coco(path) is not None]
 
-
+# %% ../../nbs/data/16_coco.ipynb #cell-030
 def read_coco(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
-    """COCO files in a folder with their images, or one such file. Files in folders train, valid and test (Roboflow) or named so
+    """COCO files in a folder with their images, or one such file. Files in folders train, valid and test (Roboflow) or
+    named so
     keep these parts. Raises DataError or Question in words."""
     root = source if source.is_dir() else source.parent if list_has_images(source.parent) else source.parent.parent
     files, whole = _coco_files(root) if source.is_dir() else [source], ImageIndex(root)
@@ -314,12 +319,12 @@ def read_coco(source: Path, options: ReadOptions = ReadOptions()) -> Annotations
         read[0].tool if read else "COCO", source, [i for one in read for i in one.images], classes, notes=notes
     )
 
-
+# %% ../../nbs/data/16_coco.ipynb #cell-031
 def list_has_images(folder: Path) -> bool:
     "Whether a folder has an image of the kit's types, at any depth."
     return bool(ImageIndex(folder).images)
 
-# %% ../../nbs/data/16_coco.ipynb #cell-026
+# %% ../../nbs/data/16_coco.ipynb #cell-035
 def _segmentation(o: DrawnObject, size: tuple[int, int]) -> Any:
     "An object as polygons, or as plain run lengths where it has holes."
     pieces = pixel_outlines(o.pixels, o.top, o.left)
@@ -330,7 +335,7 @@ def _segmentation(o: DrawnObject, size: tuple[int, int]) -> Any:
     changes = np.flatnonzero(np.diff(columns.ravel(), prepend=0)) + o.left * size[0]
     return {"size": list(size), "counts": np.diff(np.concatenate([[0], changes, [size[0] * size[1]]])).tolist()}
 
-# %% ../../nbs/data/16_coco.ipynb #cell-027
+# %% ../../nbs/data/16_coco.ipynb #cell-036
 def coco_data(images: Sequence[tuple[str, tuple[int, int], Sequence[DrawnObject]]], names: Sequence[str]) -> dict:
     "A COCO file of images, each with its file name, size (H, W) and objects; category ids are the class ids."
     held = [
@@ -340,8 +345,17 @@ def coco_data(images: Sequence[tuple[str, tuple[int, int], Sequence[DrawnObject]
     for i, (_, size, objects) in enumerate(images, 1):
         for o in objects:
             height, width = o.pixels.shape
-            annotations.append({"id": len(annotations) + 1, "image_id": i, "category_id": o.class_id, "iscrowd": 0,
-                "area": int(o.pixels.sum()), "bbox": [o.left, o.top, width, height], "segmentation": _segmentation(o, size)})  # fmt: skip
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": i,
+                    "category_id": o.class_id,
+                    "iscrowd": 0,
+                    "area": int(o.pixels.sum()),
+                    "bbox": [o.left, o.top, width, height],
+                    "segmentation": _segmentation(o, size),
+                }
+            )
     categories = [{"id": i, "name": name, "supercategory": ""} for i, name in enumerate(names) if i]
     if any(a["category_id"] == 255 for a in annotations):
         categories.append({"id": 255, "name": "__ignore__", "supercategory": ""})
@@ -353,7 +367,7 @@ def coco_data(images: Sequence[tuple[str, tuple[int, int], Sequence[DrawnObject]
         "annotations": annotations,
     }
 
-
+# %% ../../nbs/data/16_coco.ipynb #cell-037
 def write_coco(
     path: Path, images: Sequence[tuple[str, tuple[int, int], Sequence[DrawnObject]]], names: Sequence[str]
 ) -> None:

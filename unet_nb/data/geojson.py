@@ -39,13 +39,13 @@ def _ring(points: Any) -> np.ndarray:
         raise DataError("left-out", "outlines whose coordinates are no numbers") from None
     return ring[:-1] if len(ring) > 1 and (ring[0] == ring[-1]).all() else ring
 
-
+# %% ../../nbs/data/14_geojson.ipynb #cell-007
 def _polygon(rings: Any) -> Outline:
     "A polygon of GeoJSON: the first ring without the others."
     rings = [_ring(ring) for ring in rings]
     return Outline(tuple(rings[:1]), tuple(ring for ring in rings[1:] if len(ring) > 2))
 
-# %% ../../nbs/data/14_geojson.ipynb #cell-007
+# %% ../../nbs/data/14_geojson.ipynb #cell-008
 def geometry_figures(geometry: Any, options: ReadOptions = ReadOptions()) -> tuple[Figure, ...]:
     "The figures of a geometry of GeoJSON. Raises DataError (left-out) with the reason where it has no area."
     kind = geometry.get("type") if isinstance(geometry, dict) else None
@@ -70,7 +70,7 @@ def geometry_figures(geometry: Any, options: ReadOptions = ReadOptions()) -> tup
         )
     raise DataError("left-out", f"features without a geometry of a known type ({kind})")
 
-# %% ../../nbs/data/14_geojson.ipynb #cell-010
+# %% ../../nbs/data/14_geojson.ipynb #cell-011
 def _class_name(properties: dict) -> str:
     "The name of a feature's class, '' where it has none."
     held = properties.get("classification") or {}
@@ -79,7 +79,7 @@ def _class_name(properties: dict) -> str:
     names = held.get("names")
     return str(held.get("name") or (": ".join(map(str, names)) if isinstance(names, list) else ""))
 
-
+# %% ../../nbs/data/14_geojson.ipynb #cell-012
 def _class_color(properties: dict) -> tuple[int, int, int] | None:
     "The colour of a feature's class: [red, green, blue], or in older files one signed number."
     held = properties.get("classification")
@@ -89,7 +89,7 @@ def _class_color(properties: dict) -> tuple[int, int, int] | None:
         return tuple(int(c) & 255 for c in color)
     return tuple(number >> shift & 255 for shift in (16, 8, 0)) if isinstance(number, int) else None
 
-# %% ../../nbs/data/14_geojson.ipynb #cell-011
+# %% ../../nbs/data/14_geojson.ipynb #cell-013
 def _features(path: Path) -> list[dict]:
     "The features of a GeoJSON file. Raises DataError (unreadable) in words."
     try:
@@ -105,7 +105,7 @@ def _features(path: Path) -> list[dict]:
         )
     return data
 
-# %% ../../nbs/data/14_geojson.ipynb #cell-012
+# %% ../../nbs/data/14_geojson.ipynb #cell-014
 def _starred(name: str, options: ReadOptions) -> bool:
     "Whether a class is to be ignored. Raises DataError (left-out) where its shapes are left out."
     if not name.endswith("*"):
@@ -114,7 +114,7 @@ def _starred(name: str, options: ReadOptions) -> bool:
         return True
     raise DataError("left-out", f"of the class {name}, which QuPath does not count (starred says otherwise)")
 
-
+# %% ../../nbs/data/14_geojson.ipynb #cell-015
 def _feature_shape(feature: dict, options: ReadOptions) -> Shape:
     "A feature as a shape. Raises DataError (left-out) with the reason where it is none."
     properties = feature.get("properties") or {}
@@ -138,9 +138,10 @@ def _feature_shape(feature: dict, options: ReadOptions) -> Shape:
         color=_class_color(properties),
     )
 
-# %% ../../nbs/data/14_geojson.ipynb #cell-013
+# %% ../../nbs/data/14_geojson.ipynb #cell-016
 def read_features(path: Path, options: ReadOptions = ReadOptions()) -> tuple[list[Shape], Counter[str]]:
-    """The shapes of a GeoJSON file in pixels of full resolution, and the features that are none, by reason. Raises DataError
+    """The shapes of a GeoJSON file in pixels of full resolution, and the features that are none, by reason. Raises
+    DataError
     (unreadable), and Question where some objects have a class and others have none."""
     features, shapes, left_out = _features(path), [], Counter()
     named = {bool(_class_name(feature.get("properties") or {})) for feature in features}
@@ -161,17 +162,17 @@ def read_features(path: Path, options: ReadOptions = ReadOptions()) -> tuple[lis
         )
     return shapes, left_out
 
-# %% ../../nbs/data/14_geojson.ipynb #cell-015
+# %% ../../nbs/data/14_geojson.ipynb #cell-018
 _TILE = re.compile(r"\s*\[([^\]]*\bx=[^\]]*)\]")
 
-
+# %% ../../nbs/data/14_geojson.ipynb #cell-019
 def tile_place(name: str) -> tuple[float, float, float]:
     "Left, top and downsample of a tile that QuPath exported, from its file name; 0, 0, 1 for other names."
     found = _TILE.search(name)
     values = dict(re.findall(r"(\w+)=(\d+(?:\.\d+)?)", found[1])) if found else {}
     return float(values.get("x", 0)), float(values.get("y", 0)), float(values.get("d", 1))
 
-
+# %% ../../nbs/data/14_geojson.ipynb #cell-020
 def _placed_figure(figure: Figure, x: float, y: float, scale: float) -> Figure:
     "A figure in the pixels of a tile."
     if isinstance(figure, Outline):
@@ -179,19 +180,19 @@ def _placed_figure(figure: Figure, x: float, y: float, scale: float) -> Figure:
     size = figure.width if isinstance(figure, Line) else figure.radius
     return type(figure)((figure.points - (x, y)) / scale, size / scale)
 
-# %% ../../nbs/data/14_geojson.ipynb #cell-016
+# %% ../../nbs/data/14_geojson.ipynb #cell-021
 def _placed(shapes: Iterable[Shape], place: tuple[float, float, float]) -> list[Shape]:
     "Shapes in the pixels of a tile."
     if place == (0, 0, 1):
         return list(shapes)
     return [Shape(**{**vars(s), "figures": tuple(_placed_figure(f, *place) for f in s.figures)}) for s in shapes]
 
-# %% ../../nbs/data/14_geojson.ipynb #cell-018
+# %% ../../nbs/data/14_geojson.ipynb #cell-023
 def _geojson_files(root: Path) -> list[Path]:
     found = sorted(p for p in root.rglob("*") if p.suffix.lower() in (".geojson", ".json") and p.is_file())
     return [p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts)]
 
-
+# %% ../../nbs/data/14_geojson.ipynb #cell-024
 def _tiles_of(file: Path, index: ImageIndex) -> list[Path]:
     "The images of a file: tiles that bear its name, or the one image that it belongs to."
     stem = re.sub(r"\.(geojson|json)$", "", file.name, flags=re.I)
@@ -199,9 +200,10 @@ def _tiles_of(file: Path, index: ImageIndex) -> list[Path]:
     tiles = [i for i in index.images if _TILE.search(i.stem) and _TILE.sub("", i.stem).lower() in names]
     return tiles or [image_of(file, index)]
 
-# %% ../../nbs/data/14_geojson.ipynb #cell-019
+# %% ../../nbs/data/14_geojson.ipynb #cell-025
 def read_geojson(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
-    "GeoJSON files of QuPath beside their images (`<image>.geojson`), or one such file. Raises DataError or Question in words."
+    """GeoJSON files of QuPath beside their images (`<image>.geojson`), or one such file. Raises DataError or
+    Question in words."""
     root = source if source.is_dir() else source.parent
     index, images, colors = ImageIndex(root), [], {}
     for file in _geojson_files(root) if source.is_dir() else [source]:
@@ -216,7 +218,7 @@ def read_geojson(source: Path, options: ReadOptions = ReadOptions()) -> Annotati
     ]
     return Annotations("QuPath GeoJSON", source, images, colors=colors, notes=notes)
 
-# %% ../../nbs/data/14_geojson.ipynb #cell-022
+# %% ../../nbs/data/14_geojson.ipynb #cell-028
 def _feature(o: DrawnObject, color: Sequence[int]) -> dict:
     "An object as a feature of QuPath along the corners of its pixels."
     pieces = [
@@ -237,9 +239,10 @@ def _feature(o: DrawnObject, color: Sequence[int]) -> dict:
         "properties": {"objectType": "annotation", "classification": {"name": name, "color": [int(c) for c in color]}},
     }
 
-
+# %% ../../nbs/data/14_geojson.ipynb #cell-029
 def write_geojson(path: Path, objects: Sequence[DrawnObject], colors: Sequence[Sequence[int]]) -> None:
-    """Write objects as a GeoJSON FeatureCollection for QuPath (File › Import objects): annotations with class and colour.
+    """Write objects as a GeoJSON FeatureCollection for QuPath (File › Import objects): annotations with class and
+    colour.
     `read_geojson` gives the same pixels."""
     features = [_feature(o, colors[o.class_id % len(colors)]) for o in objects]
     write_text(path, json_text({"type": "FeatureCollection", "features": features}) + "\n")

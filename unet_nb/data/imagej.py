@@ -6,6 +6,7 @@
 __all__ = ['path_rings', 'read_imagej', 'write_imagej']
 
 # %% ../../nbs/data/13_imagej.ipynb #cell-003
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,14 +37,14 @@ from .shapes import Ellipse, Figure, Line, Outline, Points, Shape, pixel_outline
 # %% ../../nbs/data/13_imagej.ipynb #cell-006
 _T = np.linspace(0, 1, 17)[1:, None]
 
-
+# %% ../../nbs/data/13_imagej.ipynb #cell-007
 def _curve(points: list[np.ndarray]) -> np.ndarray:
     "16 points on the Bézier curve of degree 2 or 3 through its first and last control point."
     while len(points) > 1:
         points = [a + (b - a) * _T for a, b in zip(points, points[1:])]
     return points[0]
 
-
+# %% ../../nbs/data/13_imagej.ipynb #cell-008
 def path_rings(path: Sequence[float]) -> tuple[np.ndarray, ...]:
     "The rings (n, 2) of a path of ImageJ's composite ROIs. Raises ValueError for other commands."
     rings, at = [], 0
@@ -60,7 +61,7 @@ def path_rings(path: Sequence[float]) -> tuple[np.ndarray, ...]:
         at += 1 + 2 * n
     return tuple(ring for ring in (np.concatenate(r) for r in rings) if len(ring) > 2)
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-009
+# %% ../../nbs/data/13_imagej.ipynb #cell-011
 def _rectangle(x: float, y: float, w: float, h: float, arc: float) -> np.ndarray:
     "The ring of a box with round corners whose diameter is `arc`."
     if not arc:
@@ -70,18 +71,18 @@ def _rectangle(x: float, y: float, w: float, h: float, arc: float) -> np.ndarray
     corners = [np.stack([np.cos(turn + q * np.pi / 2) * a, np.sin(turn + q * np.pi / 2) * b], 1) for q in range(4)]
     return np.concatenate([corner + middle for corner, middle in zip(corners, middles)])
 
-
+# %% ../../nbs/data/13_imagej.ipynb #cell-012
 def _box(roi: Any) -> tuple[float, float, float, float]:
     "Left, top, width and height of a box or oval, sub-pixel where it is."
     if roi.subpixelrect:
         return roi.xd, roi.yd, roi.widthd, roi.heightd
     return roi.left, roi.top, roi.right - roi.left, roi.bottom - roi.top
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-010
+# %% ../../nbs/data/13_imagej.ipynb #cell-013
 _AREAS = ("POLYGON", "FREEHAND", "TRACED")
 _LINES = ("LINE", "POLYLINE", "FREELINE", "ANGLE")
 
-
+# %% ../../nbs/data/13_imagej.ipynb #cell-014
 def _roi_figure(roi: Any, options: ReadOptions) -> Figure:
     "The figure of a ROI. Raises DataError (left-out) with the reason where it has no area."
     kind, subtype = roi.roitype.name, roi.subtype.name
@@ -98,7 +99,7 @@ def _roi_figure(roi: Any, options: ReadOptions) -> Figure:
         return Outline((np.asarray(roi.coordinates(), float),))
     return _thin_figure(roi, kind, options)
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-011
+# %% ../../nbs/data/13_imagej.ipynb #cell-015
 def _thin_figure(roi: Any, kind: str, options: ReadOptions) -> Figure:
     "The figure of a line or of points, which need a width or radius. Raises DataError (left-out) where they have none."
     width = roi.float_stroke_width or (roi.stroke_width if kind != "POINT" else 0)
@@ -113,19 +114,22 @@ def _thin_figure(roi: Any, kind: str, options: ReadOptions) -> Figure:
         return Points(np.asarray(roi.coordinates(), float), options.point_radius)
     raise DataError("left-out", f"ROIs of a type that is not known ({kind})")
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-012
+# %% ../../nbs/data/13_imagej.ipynb #cell-016
 def _color(roi: Any) -> tuple[int, int, int] | None:
     "Fill or outline colour (red, green, blue) of a ROI, None where it has none."
     argb = roi.fill_color if any(roi.fill_color) else roi.stroke_color
     return tuple(argb[1:]) if any(argb) else None
 
-
+# %% ../../nbs/data/13_imagej.ipynb #cell-017
 def _own_class(roi: Any) -> str | None:
     "The class that this kit wrote into a ROI's properties."
-    found = re.search(r"^unet_nb\.class: (.*)$", roi.props, re.M)
-    return found[1] if found else None
+    found = re.search(r"^unet_nb\.class: (\".*\")$", roi.props, re.M)
+    try:
+        return str(json.loads(found[1])) if found else None
+    except ValueError:
+        return None
 
-
+# %% ../../nbs/data/13_imagej.ipynb #cell-018
 def _class_of(roi: Any, rule: str, options: ReadOptions) -> str:
     "The name of a ROI's class by a rule; files of this kit say it in a property."
     if (own := _own_class(roi)) is not None:
@@ -139,7 +143,7 @@ def _class_of(roi: Any, rule: str, options: ReadOptions) -> str:
         return "#{:02x}{:02x}{:02x}".format(*color) if color else ""
     return options.class_name
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-015
+# %% ../../nbs/data/13_imagej.ipynb #cell-021
 def _rois_in_tiff(path: Path) -> list[bytes]:
     "The ROIs of the overlay of an ImageJ TIFF, or its selection where there is no overlay."
     try:
@@ -150,13 +154,13 @@ def _rois_in_tiff(path: Path) -> list[bytes]:
     found = held.get("Overlays", held.get("ROI", []))
     return [found] if isinstance(found, bytes) else list(found)
 
-
+# %% ../../nbs/data/13_imagej.ipynb #cell-022
 def _roi_files(root: Path) -> list[Path]:
     "The files of ROIs in a folder, at any depth."
     found = sorted(p for p in root.rglob("*") if p.suffix.lower() in (".roi", ".zip") and p.is_file())
     return [p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts)]
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-016
+# %% ../../nbs/data/13_imagej.ipynb #cell-023
 def _load_rois(file: Path) -> list[Any]:
     "The ROIs of a .roi, .zip or TIFF file with their names. Raises DataError (unreadable) in words."
     library = require("roifile", "Reading ImageJ's ROIs")
@@ -176,7 +180,7 @@ def _load_rois(file: Path) -> list[Any]:
         rois.append(roi)
     return rois
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-018
+# %% ../../nbs/data/13_imagej.ipynb #cell-025
 def _convention(file: Path, rois: list[Any], options: ReadOptions) -> str:
     "The convention of the outlines of areas. Raises Question where a file could be Cellpose's."
     if any(_own_class(roi) is not None for roi in rois):
@@ -184,7 +188,7 @@ def _convention(file: Path, rois: list[Any], options: ReadOptions) -> str:
     areas = [roi for roi in rois if roi.roitype.name in _AREAS]
     return outline_convention([roi.coordinates() for roi in areas], options, file)
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-019
+# %% ../../nbs/data/13_imagej.ipynb #cell-026
 def _class_rule(rois: Iterable[Any], options: ReadOptions, where: Path) -> str:
     "Where the class of ROIs stands. Raises Question where they have groups and nobody said."
     groups = {roi.group for roi in rois if _own_class(roi) is None}
@@ -201,7 +205,7 @@ def _class_rule(rois: Iterable[Any], options: ReadOptions, where: Path) -> str:
         },
     )
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-020
+# %% ../../nbs/data/13_imagej.ipynb #cell-027
 def _page(roi: Any, pages: int, metadata: dict[str, int]) -> int | None:
     "The page of a stack that a ROI belongs to, from 0; None: every page."
     if pages < 2:
@@ -214,12 +218,25 @@ def _page(roi: Any, pages: int, metadata: dict[str, int]) -> int | None:
     channels, slices = metadata.get("channels", 1), metadata.get("slices", 1)
     return (max(t, 1) - 1) * channels * slices + (max(z, 1) - 1) * channels + max(c, 1) - 1
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-021
+# %% ../../nbs/data/13_imagej.ipynb #cell-028
+def _ask_for_unclassified(rois: list[Any], rule: str, options: ReadOptions) -> None:
+    "Raise Question where some ROIs have a class by a rule, and others have none."
+    bare = [roi.name for roi in rois if not _class_of(roi, rule, options)]
+    if options.unclassified is None and 0 < len(bare) < len(rois):
+        answers = {"object": f"of the class {options.class_name!r} (class_name)", "leave_out": "left out"}
+        words = (
+            f"{len(bare)} of {len(rois)} ROIs have no class by class_from={rule}, {bare[0]!r} for example; "
+            f"what are those?"
+        )
+        raise Question(words, "unclassified", answers)
+
+# %% ../../nbs/data/13_imagej.ipynb #cell-029
 def _shapes(
     rois: list[Any], rule: str, convention: str, options: ReadOptions, pages: int, metadata: dict
 ) -> tuple[list[Shape], Counter[str]]:
     "The shapes of ROIs, and those that are none, by reason."
     shapes, left_out = [], Counter()
+    _ask_for_unclassified(rois, rule, options)
     for roi in rois:
         try:
             figure = _roi_figure(roi, options)
@@ -231,13 +248,23 @@ def _shapes(
         if not name and options.unclassified == "leave_out":
             left_out["ROIs without a class"] += 1
             continue
-        shapes.append(Shape((figure,), name or options.class_name, roi.name, slice=_page(roi, pages, metadata), source="ImageJ",
-            convention="centre" if thin else convention, color=_color(roi)))  # fmt: skip
+        shapes.append(
+            Shape(
+                (figure,),
+                name or options.class_name,
+                roi.name,
+                slice=_page(roi, pages, metadata),
+                source="ImageJ",
+                convention="centre" if thin else convention,
+                color=_color(roi),
+            )
+        )
     return shapes, left_out
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-022
+# %% ../../nbs/data/13_imagej.ipynb #cell-030
 def _stack(image: Path) -> tuple[int, dict[str, int]]:
-    "Number of pages of an image, and what ImageJ wrote about its axes. Raises DataError (channels) for several channels."
+    """Number of pages of an image, and what ImageJ wrote about its axes. Raises DataError (channels) for several
+    channels."""
     pages, *_ = image_size(image)
     if pages < 2:
         return pages, {}
@@ -250,11 +277,11 @@ def _stack(image: Path) -> tuple[int, dict[str, int]]:
         )
     return pages, held
 
-
+# %% ../../nbs/data/13_imagej.ipynb #cell-031
 def _of_page(shapes: Sequence[Shape], page: int) -> list[Shape]:
     return [shape for shape in shapes if shape.slice in (None, page)]
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-023
+# %% ../../nbs/data/13_imagej.ipynb #cell-032
 def _images_of(
     image: Path, files: list[Path], rois: list[Any], rule: str, options: ReadOptions
 ) -> Iterator[AnnotatedImage]:
@@ -279,12 +306,14 @@ def _images_of(
         )
         left_out = Counter()
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-024
+# %% ../../nbs/data/13_imagej.ipynb #cell-033
 def read_imagej(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
-    """ROIs in a folder of images: `<image>.zip`, `<image>_RoiSet.zip`, `<image>.roi`, one RoiSet.zip or many .roi files beside
+    """ROIs in a folder of images: `<image>.zip`, `<image>_RoiSet.zip`, `<image>.roi`, one RoiSet.zip or many .roi files
+    beside
     one image, or overlays inside ImageJ TIFFs. Stacks become their pages that have ROIs.
 
-    Raises DataError in words for damaged files and for ROIs without an image, Question where a file does not say what it means.
+    Raises DataError in words for damaged files and for ROIs without an image, Question where a file does not say what
+    it means.
     """
     root = source if source.is_dir() else source.parent
     index, by_image = ImageIndex(root), {}
@@ -299,11 +328,12 @@ def read_imagej(source: Path, options: ReadOptions = ReadOptions()) -> Annotatio
         found for image, (files, rois) in loaded.items() for found in _images_of(image, files, rois, rule, options)
     ]
     notes = [
-        f"outlines={options.outlines or 'corner'} of pixels for areas, lines and points through centres; class_from={rule}"
+        f"outlines={options.outlines or 'corner'} of pixels for areas, lines and points through centres; "
+        f"class_from={rule}"
     ]
     return Annotations("ImageJ ROIs", source, images, notes=notes)
 
-
+# %% ../../nbs/data/13_imagej.ipynb #cell-034
 def _image_for(file: Path, index: ImageIndex) -> Path:
     "The image of a file of ROIs; single .roi files may also stand beside the only image or in a folder named after it."
     try:
@@ -315,12 +345,14 @@ def _image_for(file: Path, index: ImageIndex) -> Path:
             return (beside or named)[0]
         raise
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-029
+# %% ../../nbs/data/13_imagej.ipynb #cell-039
 def _object_roi(o: DrawnObject, position: int, color: Sequence[int]) -> Any:
     "An object as a ROI along the corners of its pixels, with its class as group, name and property."
     library = require("roifile", "Writing ImageJ's ROIs")
     rings = [ring for piece in pixel_outlines(o.pixels, o.top, o.left) for ring in piece]
-    name = f"{o.name}-{o.number:05d}"
+    name = (
+        re.sub(r"[^\w ().,+-]|[^\u0000-\uffff]", "_", o.name) + f"-{o.number:05d}"
+    )  # becomes the name of a file in the archive
     if len(rings) == 1 and rings[0].max() < 60_000:
         roi = library.ImagejRoi.frompoints(rings[0].astype(np.int32), name=name)
     else:
@@ -331,15 +363,17 @@ def _object_roi(o: DrawnObject, position: int, color: Sequence[int]) -> Any:
         roi.left, roi.top = o.left, o.top
         roi.right, roi.bottom = o.left + o.pixels.shape[1], o.top + o.pixels.shape[0]
     roi.group, roi.position, roi.stroke_color = o.class_id, position, bytes([255, *color])
-    roi.properties = {"unet_nb.class": o.name}
+    roi.props = f"unet_nb.class: {json.dumps(o.name)}\n"  # in ASCII: roifile cuts texts with characters beyond 16 bits
     return roi
 
-# %% ../../nbs/data/13_imagej.ipynb #cell-030
+# %% ../../nbs/data/13_imagej.ipynb #cell-040
 def write_imagej(
     path: Path, objects: Sequence[DrawnObject], colors: Sequence[Sequence[int]], page: int | None = None
 ) -> None:
-    """Write objects as a RoiSet.zip for Fiji's ROI Manager: one ROI each, composites where there are holes or several pieces;
-    group: the class id; `page` of a stack, from 0. `read_imagej` gives the same pixels. Raises DataError for no objects."""
+    """Write objects as a RoiSet.zip for Fiji's ROI Manager: one ROI each, composites where there are holes or several
+    pieces;
+    group: the class id; `page` of a stack, from 0. `read_imagej` gives the same pixels. Raises DataError for no
+    objects."""
     if not objects:
         raise DataError("no-objects", f"{path}: there is no object to write; Fiji has no empty RoiSet")
     library = require("roifile", "Writing ImageJ's ROIs")

@@ -27,12 +27,12 @@ def _vertices(region: Any) -> np.ndarray:
         raise DataError("left-out", "regions whose vertices are no numbers") from None
     return points[:-1] if len(points) > 1 and (points[0] == points[-1]).all() else points
 
-
+# %% ../../nbs/data/18_imagescope.ipynb #cell-006
 def _ellipse(points: np.ndarray) -> Ellipse:
     (x0, y0), (x1, y1) = points.min(0), points.max(0)
     return Ellipse((x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / 2, (y1 - y0) / 2)
 
-# %% ../../nbs/data/18_imagescope.ipynb #cell-006
+# %% ../../nbs/data/18_imagescope.ipynb #cell-007
 def _region_figure(region: Any, negative: Sequence[np.ndarray]) -> Figure:
     "A region without the negative ones of its layer. Raises DataError (left-out) with the reason where it has no area."
     points, kind = _vertices(region), region.get("Type", "0")
@@ -49,7 +49,7 @@ def _region_figure(region: Any, negative: Sequence[np.ndarray]) -> Figure:
     near = [ring for ring in negative if (ring.max(0) > low).all() and (ring.min(0) < high).all()]
     return Outline((points,), tuple(near))
 
-# %% ../../nbs/data/18_imagescope.ipynb #cell-007
+# %% ../../nbs/data/18_imagescope.ipynb #cell-008
 def _layer_name(layer: Any, options: ReadOptions) -> str:
     "The class of a layer."
     said = [layer.get("Name")] + [a.get("Value") or a.get("Name") for a in layer.findall("./Attributes/Attribute")]
@@ -57,13 +57,13 @@ def _layer_name(layer: Any, options: ReadOptions) -> str:
         (name.strip() for name in said if name and name.strip() and name.strip() != "Description"), options.class_name
     )
 
-
+# %% ../../nbs/data/18_imagescope.ipynb #cell-009
 def _layer_color(layer: Any) -> tuple[int, int, int] | None:
     "The colour of a layer; its number is blue, green, red."
     text = layer.get("LineColor") or ""
     return tuple(int(text) >> shift & 255 for shift in (0, 8, 16)) if text.isdigit() else None
 
-# %% ../../nbs/data/18_imagescope.ipynb #cell-008
+# %% ../../nbs/data/18_imagescope.ipynb #cell-010
 def _layer_shapes(layer: Any, options: ReadOptions, left_out: Counter[str]) -> list[Shape]:
     "The shapes of a layer; regions that are none are counted in `left_out`."
     regions, shapes = list(layer.iter("Region")), []
@@ -80,9 +80,10 @@ def _layer_shapes(layer: Any, options: ReadOptions, left_out: Counter[str]) -> l
             convention=options.outlines or "corner", color=_layer_color(layer)))  # fmt: skip
     return shapes
 
-# %% ../../nbs/data/18_imagescope.ipynb #cell-009
+# %% ../../nbs/data/18_imagescope.ipynb #cell-011
 def read_imagescope(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
-    "XML files of Aperio ImageScope in a folder, or one of them, with the images of their names. Raises DataError in words."
+    """XML files of Aperio ImageScope in a folder, or one of them, with the images of their names. Raises DataError
+    in words."""
     root = source if source.is_dir() else source.parent
     index, images, colors = ImageIndex(root), [], {}
     for file in sorted(root.rglob("*.xml")) if source.is_dir() else [source]:

@@ -23,7 +23,7 @@ import tifffile
 from ..core.colors import PALETTE
 from ..core.files import write_json
 from ..core.text import shortened
-from .annotated import AnnotatedImage, Annotations, Question, ReadOptions, image_size, list_images
+from .annotated import AnnotatedImage, Annotations, ReadOptions, image_size, list_images
 from .annotations import read_annotations
 from .folder import DataError, read_image
 from .label_images import write_labels
@@ -32,7 +32,8 @@ from .shapes import Shape
 
 # %% ../../nbs/data/20_kit_folder.ipynb #cell-006
 def class_names(read: Annotations, classes: Sequence[str] | None = None) -> list[str]:
-    """The names of the classes, background first; a mask's value is the index. `classes`: those that are wanted, in their order,
+    """The names of the classes, background first; a mask's value is the index. `classes`: those that are wanted, in
+    their order,
     without the background. Raises ValueError for names that do not occur, DataError for no or more than 254 classes."""
     present = Counter(shape.name for image in read.images for shape in image.read() if not shape.is_ignored)
     special = {*BACKGROUND_NAMES, *IGNORED_NAMES}
@@ -50,12 +51,12 @@ def class_names(read: Annotations, classes: Sequence[str] | None = None) -> list
         )
     return ["background", *known]
 
-
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-007
 def _class_colors(read: Annotations, names: Sequence[str]) -> list[tuple[int, int, int]]:
     "A colour for each class: the tool's own, else the kit's."
     return [tuple(read.colors.get(n, PALETTE[i % len(PALETTE)]) if i else (0, 0, 0)) for i, n in enumerate(names)]
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-007
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-008
 def _table(names: Sequence[str], colors: Sequence[Sequence[int]]) -> str:
     "The text of classes.csv."
     text = io.StringIO(newline="")
@@ -64,10 +65,11 @@ def _table(names: Sequence[str], colors: Sequence[Sequence[int]]) -> str:
     rows.writerows([i, name, *color] for i, (name, color) in enumerate(zip(names, colors)))
     return text.getvalue()
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-009
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-010
 @dataclass
 class ImageAccount:
-    "What became of the annotations of one image: numbers by fate, names of those that do not show, share of covered pixels that lie under others."
+    """What became of the annotations of one image: numbers by fate, names of those that do not show, share of
+    covered pixels that lie under others."""
 
     id: str
     image: str
@@ -82,7 +84,7 @@ class ImageAccount:
         by_choice = sum(n for fate, n in self.counts.items() if "was not asked for" in fate)
         return self.counts["read"] > by_choice and not self.counts.get("painted")
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-010
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-011
 def _account(image: AnnotatedImage, shapes: Sequence[Shape], painted: Painted, root: Path) -> ImageAccount:
     counts = Counter(painted.counts()) + Counter({f"left out: {reason}": n for reason, n in image.left_out.items()})
     counts["read"] += sum(n for reason, n in image.left_out.items() if not reason.startswith("parts of"))
@@ -100,23 +102,28 @@ def _account(image: AnnotatedImage, shapes: Sequence[Shape], painted: Painted, r
         image.id, place(image.image), place(image.file), size, dict(counts), shown, round(painted.overlap(), 4)
     )
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-011
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-012
 def paint_image(
     image: AnnotatedImage, ids: Mapping[str, int], overlap: Overlap = "later"
 ) -> tuple[list[Shape], Painted]:
-    """Read and paint the shapes of an image in the size of its file. Raises DataError (shape-mismatch) where the annotations
+    """Read and paint the shapes of an image in the size of its file. Raises DataError (shape-mismatch) where the
+    annotations
     were made for another size."""
     _, height, width = image_size(image.image)
     if image.size is not None and image.size != (height, width):
         said = " x ".join(map(str, image.size))
-        message = f"{image.image}: the image is {height} x {width} pixels (height x width), its annotations in {image.file.name} say {said}"
+        message = (
+            f"{image.image}: the image is {height} x {width} pixels (height x width), its annotations in "
+            f"{image.file.name} say {said}"
+        )
         raise DataError("shape-mismatch", message)
     shapes = list(image.read())
     return shapes, paint(shapes, (height, width), ids, overlap)
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-012
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-013
 def _copy_image(image: AnnotatedImage, folder: Path) -> str:
-    "Copy an image as it is, or write a page of a stack; the name of the file. Raises DataError where the kit does not read it."
+    """Copy an image as it is, or write a page of a stack; the name of the file. Raises DataError where the kit does
+    not read it."""
     if image.page is None:
         read_image(image.image)
         name = image.id + image.image.suffix.lower()
@@ -127,7 +134,7 @@ def _copy_image(image: AnnotatedImage, folder: Path) -> str:
     read_image(folder / name)
     return name
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-013
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-014
 def _write_image(image: AnnotatedImage, painted: Painted, folder: Path) -> None:
     "The files of one image in the kit's folder; object numbers only where there are objects."
     for role in ("images", "masks", "instances"):
@@ -137,9 +144,10 @@ def _write_image(image: AnnotatedImage, painted: Painted, folder: Path) -> None:
     ending = "png" if painted.instances.dtype == np.uint16 else "tif"
     write_labels(folder / "instances" / f"{image.id}.{ending}", painted.instances)
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-015
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-016
 def _unique_ids(images: Sequence[AnnotatedImage]) -> None:
-    "Give images of the same name in different folders ids of their own, or raise DataError where annotations name an image twice."
+    """Give images of the same name in different folders ids of their own, or raise DataError where annotations name
+    an image twice."""
     seen = Counter((image.part, image.id.lower()) for image in images)
     for image in images:
         if seen[image.part, image.id.lower()] > 1:
@@ -153,7 +161,7 @@ def _unique_ids(images: Sequence[AnnotatedImage]) -> None:
             f"{n} annotations of the image {id!r} were found ({files}); keep one of them (several annotators, perhaps)",
         )
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-016
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-017
 @dataclass
 class Prepared:
     "The folder that was made and the account of it, as prepare.json holds it."
@@ -170,9 +178,10 @@ class Prepared:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{n} {fate}" for fate, n in self.totals().items())
-        return f"{self.folder}: {len(self.images)} images of {self.tool}, classes {', '.join(self.names[1:])}; annotations: {counts}"
+        what = f"{len(self.images)} images of {self.tool}, classes {', '.join(self.names[1:])}"
+        return f"{self.folder}: {what}; annotations: {counts}"
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-017
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-018
 def _check_kept(accounts: Sequence[ImageAccount]) -> None:
     "Raise DataError (lost-annotations) where a file of annotations has lost all of them."
     files: dict[str, list[ImageAccount]] = {}
@@ -183,10 +192,13 @@ def _check_kept(accounts: Sequence[ImageAccount]) -> None:
         if lost and not any(a.counts.get("painted") for a in images):
             reasons = sum((Counter({f: n for f, n in a.counts.items() if f != "read"}) for a in lost), Counter())
             listed = "; ".join(f"{n} {reason}" for reason, n in reasons.most_common(5))
-            message = f"{file}: not one of its {sum(a.counts['read'] for a in lost)} annotations would be in a mask: {listed}. Nothing is written"
+            message = (
+                f"{file}: not one of its {sum(a.counts['read'] for a in lost)} annotations would be in a "
+                f"mask: {listed}. Nothing is written"
+            )
             raise DataError("lost-annotations", message)
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-018
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-019
 def _fill(folder: Path, read: Annotations, ids: Mapping[str, int], overlap: Overlap, root: Path) -> list[ImageAccount]:
     "Paint and write all images into a folder."
     accounts, objects = [], False
@@ -199,7 +211,7 @@ def _fill(folder: Path, read: Annotations, ids: Mapping[str, int], overlap: Over
         shutil.rmtree(instances)  # areas of classes only: numbers would say that there are no objects
     return accounts
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-019
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-020
 def _unlabelled(read: Annotations, root: Path) -> list[str]:
     "A remark on the images of the source that have no annotations."
     used = {image.image for image in read.images} | {image.file for image in read.images}
@@ -211,7 +223,14 @@ def _unlabelled(read: Annotations, root: Path) -> list[str]:
     names = ", ".join(p.name for p in rest[:5]) + (", …" if len(rest) > 5 else "")
     return [f"{len(rest)} images without annotations are left out: {names}"] if rest else []
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-020
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-021
+def _empty(accounts: Sequence[ImageAccount]) -> list[str]:
+    "A remark on the images whose annotations say that there is nothing in them."
+    ids = [a.id for a in accounts if not a.counts["read"]]
+    shown = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
+    return [f"{len(ids)} images with an empty list of annotations are background: {shown}"] if ids else []
+
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-022
 def to_folder(
     source: str | Path,  # file or folder of annotations with their images
     target: str | Path,  # folder that is made; it must not exist
@@ -222,27 +241,26 @@ def to_folder(
     options: ReadOptions = ReadOptions(),
     log: Callable[[str], Any] = print,
 ) -> Prepared:
-    """Turn annotations into the kit's folder: images/ as they are, masks/ (PNG, uint8 class ids, 255: does not count), instances/ (uint16 PNG, or
-    uint32 TIFF) where there are objects, classes.csv (id, name, red, green, blue), prepare.json; in train/, val/ and test/ where the
+    """Turn annotations into the kit's folder: images/ as they are, masks/ (PNG, uint8 class ids, 255: does not count),
+    instances/ (uint16 PNG, or
+    uint32 TIFF) where there are objects, classes.csv (id, name, red, green, blue), prepare.json; in train/, val/ and
+    test/ where the
     tool divides them. The folder is there whole or not at all.
 
-    Raises FileNotFoundError, ValueError for wrong parameters, DataError in words (exists, lost-annotations, shape-mismatch, …), and Question,
+    Raises FileNotFoundError, ValueError for wrong parameters, DataError in words (exists, lost-annotations, shape-
+    mismatch, …), and Question,
     whose `parameter` answers it.
     """
     source, target = Path(source), Path(target)
     if target.exists():
         raise DataError("exists", f"{target} exists already; choose another folder or delete it")
     read = read_annotations(source, options, tool)
-    root = source if source.is_dir() else source.parent
     _unique_ids(read.images)
-    names = class_names(read, classes)
+    prepared = Prepared(target, read.tool, class_names(read, classes), [], list(read.notes))
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.parent / f".{target.name}.partial-{uuid.uuid4().hex[:8]}"
     try:
-        accounts = _fill(beside, read, {name: i for i, name in enumerate(names) if i}, overlap, root)
-        _check_kept(accounts)
-        prepared = Prepared(target, read.tool, names, accounts, [*read.notes, *_unlabelled(read, root)])
-        _describe(beside, prepared, read, source, overlap, options)
+        _make(beside, prepared, read, overlap, options)
         os.rename(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -250,7 +268,16 @@ def to_folder(
         log(line)
     return prepared
 
-# %% ../../nbs/data/20_kit_folder.ipynb #cell-021
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-023
+def _make(folder: Path, prepared: Prepared, read: Annotations, overlap: Overlap, options: ReadOptions) -> None:
+    "Fill a folder, and complete the account. Raises DataError in words."
+    root = read.source if read.source.is_dir() else read.source.parent
+    prepared.images = _fill(folder, read, {name: i for i, name in enumerate(prepared.names) if i}, overlap, root)
+    _check_kept(prepared.images)
+    prepared.notes += [*_unlabelled(read, root), *_empty(prepared.images)]
+    _describe(folder, prepared, read, read.source, overlap, options)
+
+# %% ../../nbs/data/20_kit_folder.ipynb #cell-024
 def _describe(
     folder: Path, prepared: Prepared, read: Annotations, source: Path, overlap: str, options: ReadOptions
 ) -> None:

@@ -8,9 +8,7 @@ __all__ = ['read_labels', 'label_pairs', 'read_label_images', 'refuse_pickles', 
 
 # %% ../../nbs/data/17_label_images.ipynb #cell-003
 import csv
-import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +23,8 @@ from .shapes import Bitmap, Shape
 
 # %% ../../nbs/data/17_label_images.ipynb #cell-006
 def read_labels(path: Path) -> np.ndarray:
-    "The numbers of a label image, int64 (H, W); float ones must be whole. Raises DataError (mask-values, jpeg-mask) in words."
+    """The numbers of a label image, int64 (H, W); float ones must be whole. Raises DataError (mask-values, jpeg-
+    mask) in words."""
     pixels = read_pixels(path)
     values = pixels.values
     if pixels.lossy:
@@ -93,9 +92,20 @@ def _class_shapes(values: np.ndarray, names: dict[int, str], ignored: Iterable[i
 
 # %% ../../nbs/data/17_label_images.ipynb #cell-011
 _SUFFIXES = (
-    "_cp_masks", "_Simple Segmentation", "_Object Identities", "_Object Predictions", "_labels", "-labels", "_label", "_masks",
-    "_mask", "_instances", "_seg", "_segmentation", "-mask",
-)  # fmt: skip
+    "_cp_masks",
+    "_Simple Segmentation",
+    "_Object Identities",
+    "_Object Predictions",
+    "_labels",
+    "-labels",
+    "_label",
+    "_masks",
+    "_mask",
+    "_instances",
+    "_seg",
+    "_segmentation",
+    "-mask",
+)
 _FOLDERS = (
     "masks",
     "labels",
@@ -123,7 +133,7 @@ def _pairs_by_suffix(index: ImageIndex, suffix: str) -> dict[Path, Path]:
             pairs[images[0]] = label
     return pairs
 
-
+# %% ../../nbs/data/17_label_images.ipynb #cell-013
 def _pairs_by_folder(index: ImageIndex, name: str) -> dict[Path, Path]:
     "Label images in a folder `name` and the images of the same name in another folder."
     pairs = {}
@@ -133,21 +143,22 @@ def _pairs_by_folder(index: ImageIndex, name: str) -> dict[Path, Path]:
             pairs[images[0]] = label
     return pairs
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-013
+# %% ../../nbs/data/17_label_images.ipynb #cell-014
 def _own_pairs(index: ImageIndex) -> tuple[dict[Path, Path], dict[Path, Path]]:
     "Masks and object numbers as this kit writes them for label images, beside classes.csv; empty where they are not."
     if not (index.root / "classes.csv").is_file():
         return {}, {}
     return _pairs_by_suffix(index, "_masks"), _pairs_by_suffix(index, "_instances")
 
-
+# %% ../../nbs/data/17_label_images.ipynb #cell-015
 def _own_names(root: Path) -> dict[int, str]:
     "Ids and names of a classes.csv of this kit, without the background. Raises DataError (unreadable) in words."
     return {id: name for id, name in read_classes_csv(root / "classes.csv").items() if id}
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-014
+# %% ../../nbs/data/17_label_images.ipynb #cell-016
 def label_pairs(index: ImageIndex, suffix: str | None = None) -> tuple[str, dict[Path, Path]]:
-    """The rule by which label images belong to images, and the pairs. `suffix`: what follows an image's name; None: the one
+    """The rule by which label images belong to images, and the pairs. `suffix`: what follows an image's name; None: the
+    one
     that is found. Raises Question where several rules find pairs."""
     if suffix is not None:
         return suffix, _pairs_by_suffix(index, suffix)
@@ -160,16 +171,16 @@ def label_pairs(index: ImageIndex, suffix: str | None = None) -> tuple[str, dict
         raise Question(f"{index.root}: there are label images of several kinds.", "suffix", answers)
     return next(iter(found.items()), ("", {}))
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-016
+# %% ../../nbs/data/17_label_images.ipynb #cell-018
 def _present(labels: Iterable[Path]) -> list[int]:
     "All numbers that occur in label images: a class is the same in each of them, so they are judged together."
     return sorted({value for label in labels for value in np.unique(read_labels(label)).tolist()})
 
-
+# %% ../../nbs/data/17_label_images.ipynb #cell-019
 def _listed(numbers: Sequence[int]) -> str:
     return f"{len(numbers)} numbers ({', '.join(map(str, numbers[:6]))}{', …' if len(numbers) > 6 else ''})"
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-017
+# %% ../../nbs/data/17_label_images.ipynb #cell-020
 def _kind(rule: str, options: ReadOptions, present: Sequence[int], where: Path) -> str:
     "What the numbers count. Raises Question where neither the name nor the values say so."
     if options.labels or rule in _INSTANCES + _CLASSES:
@@ -179,7 +190,7 @@ def _kind(rule: str, options: ReadOptions, present: Sequence[int], where: Path) 
     answers = {"instances": "each number is one object", "classes": "each number is a class"}
     raise Question(f"{where}: its label images hold {_listed(present)}.", "labels", answers)
 
-
+# %% ../../nbs/data/17_label_images.ipynb #cell-021
 def _background(options: ReadOptions, present: Sequence[int], where: Path) -> int:
     "The number of the background. Raises Question where 0 does not occur."
     if options.background is not None or 0 in present:
@@ -188,19 +199,19 @@ def _background(options: ReadOptions, present: Sequence[int], where: Path) -> in
     words = f"{where}: the numbers of its label images begin at {present[0]}, as ilastik counts, so 0 is no background."
     raise Question(words, "background", answers)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-018
+# %% ../../nbs/data/17_label_images.ipynb #cell-022
 def _read_numbers(label: Path, names: dict[int, str] | None, background: int, name: str) -> list[Shape]:
     "The shapes of a label image: areas of the classes `names`, or, where there are none, an object for each number."
     values = read_labels(label)
     return _numbered_shapes(values, background, name) if names is None else _class_shapes(values, names)
 
-
+# %% ../../nbs/data/17_label_images.ipynb #cell-023
 def _class_names(present: Sequence[int], background: int, name: str) -> dict[int, str]:
     "Names of numbers that are classes: the only one is `name`, others are `class 1`, `class 2`."
     rest = [value for value in present if value != background]
     return {value: name if len(rest) == 1 else f"class {value}" for value in rest}
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-019
+# %% ../../nbs/data/17_label_images.ipynb #cell-024
 def _read_pair(mask: Path, instances: Path | None, names: dict[int, str]) -> list[Shape]:
     "The shapes of class ids and object numbers in two files; pixels without a number are areas of their class."
     ids = read_labels(mask)
@@ -211,7 +222,7 @@ def _read_pair(mask: Path, instances: Path | None, names: dict[int, str]) -> lis
     areas = _class_shapes(np.where(numbers > 0, 0, ids), names, (255,))
     return [*areas, *sorted(shapes, key=lambda shape: shape.instance)]
 
-
+# %% ../../nbs/data/17_label_images.ipynb #cell-025
 def _read_own(source: Path, index: ImageIndex) -> Annotations:
     "The label images that this kit writes."
     (masks, instances), names = _own_pairs(index), _own_names(source)
@@ -221,9 +232,10 @@ def _read_own(source: Path, index: ImageIndex) -> Annotations:
     notes = ["_masks hold class ids, _instances object numbers, names stand in classes.csv"]
     return Annotations("label images", source, images, list(names.values()), notes=notes)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-020
+# %% ../../nbs/data/17_label_images.ipynb #cell-026
 def read_label_images(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
-    "Label images of numbers in a folder, beside their images or in a folder of their own. Raises DataError or Question in words."
+    """Label images of numbers in a folder, beside their images or in a folder of their own. Raises DataError or
+    Question in words."""
     index = ImageIndex(source)
     refuse_pickles(source, index)
     if options.suffix is None and _own_pairs(index)[0]:
@@ -241,22 +253,24 @@ def read_label_images(source: Path, options: ReadOptions = ReadOptions()) -> Ann
         for i, p in pairs.items()
     ]
     notes = [
-        f"label images are {rule!r}; numbers are {kind} (labels={kind}), {background} is background (background={background})"
+        f"label images are {rule!r}; numbers are {kind} (labels={kind}), {background} is background "
+        f"(background={background})"
     ]
     return Annotations("label images", source, images, list((names or {}).values()), notes=notes)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-021
+# %% ../../nbs/data/17_label_images.ipynb #cell-027
 def refuse_pickles(source: Path, index: ImageIndex) -> None:
     "Raise DataError (pickle) where a folder holds Cellpose's _seg.npy and no masks beside them."
     found = sorted(source.rglob("*_seg.npy"))
     if found and not _pairs_by_suffix(index, "_cp_masks"):
         message = (
-            f"{found[0]}: this is a pickle, which can run any program when it is loaded, so it is not read. In Cellpose: File › Save masks as "
+            f"{found[0]}: this is a pickle, which can run any program when it is loaded, so it is not read. In "
+            f"Cellpose: File › Save masks as "
             "PNG/tif, or Save outlines as .zip archive of ROI files for ImageJ; then run this again"
         )
         raise DataError("pickle", message)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-024
+# %% ../../nbs/data/17_label_images.ipynb #cell-030
 def read_labelmap(path: Path) -> dict[tuple[int, int, int], str]:
     "The colours of CVAT's labelmap.txt and the names of their classes. Raises DataError (unreadable) in words."
     found = {}
@@ -271,7 +285,7 @@ def read_labelmap(path: Path) -> dict[tuple[int, int, int], str]:
         raise DataError("unreadable", f"{path}: no label map of lines name:red,green,blue::")
     return found
 
-
+# %% ../../nbs/data/17_label_images.ipynb #cell-031
 def read_classes_csv(path: Path) -> dict[int, str]:
     "The numbers of Roboflow's _classes.csv and the names of their classes. Raises DataError (unreadable) in words."
     try:
@@ -281,12 +295,12 @@ def read_classes_csv(path: Path) -> dict[int, str]:
     except (OSError, ValueError, csv.Error) as error:
         raise DataError("unreadable", f"{path}: no table of numbers and class names ({error})") from error
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-025
+# %% ../../nbs/data/17_label_images.ipynb #cell-032
 def _codes(colors: np.ndarray) -> np.ndarray:
     "Colours (..., 3) as one number each."
     return colors[..., 0].astype(np.int64) << 16 | colors[..., 1].astype(np.int64) << 8 | colors[..., 2]
 
-
+# %% ../../nbs/data/17_label_images.ipynb #cell-033
 def read_colors(path: Path) -> np.ndarray:
     "A colour mask as one number a pixel, red * 65536 + green * 256 + blue, int64 (H, W). Raises DataError in words."
     pixels = read_pixels(path)
@@ -303,9 +317,10 @@ def read_colors(path: Path) -> np.ndarray:
         )
     return _codes(values)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-026
+# %% ../../nbs/data/17_label_images.ipynb #cell-034
 def _read_colored(classes: Path, objects: Path | None, names: dict[int, str]) -> list[Shape]:
-    "The shapes of a colour mask; where there is a second one of objects, each of its colours within a class is an object."
+    """The shapes of a colour mask; where there is a second one of objects, each of its colours within a class is an
+    object."""
     codes = read_colors(classes)
     unknown = set(np.unique(codes).tolist()) - set(names)
     if unknown:
@@ -323,10 +338,12 @@ def _read_colored(classes: Path, objects: Path | None, names: dict[int, str]) ->
             found += _numbered_shapes(numbers, 0, names[code])
     return [Shape(**{**vars(s), "instance": f"{s.name} {s.instance}"}) for s in found]
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-027
+# %% ../../nbs/data/17_label_images.ipynb #cell-035
 def read_color_masks(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
-    """CVAT's "Segmentation mask": `labelmap.txt`, `SegmentationClass/`, `SegmentationObject/` (where it is there, objects come from it) and
-    the images at any place in the folder; or other colour masks with a labelmap.txt. Raises DataError or Question in words."""
+    """CVAT's "Segmentation mask": `labelmap.txt`, `SegmentationClass/`, `SegmentationObject/` (where it is there,
+    objects come from it) and
+    the images at any place in the folder; or other colour masks with a labelmap.txt. Raises DataError or Question in
+    words."""
     maps, index = sorted(source.rglob("labelmap.txt")), ImageIndex(source)
     table = read_labelmap(maps[0])
     names = {int(_codes(np.array(color))): name for color, name in table.items()}
@@ -335,7 +352,10 @@ def read_color_masks(source: Path, options: ReadOptions = ReadOptions()) -> Anno
     else:
         pairs, objects = label_pairs(index, options.suffix)[1], {}
     if not pairs:
-        message = f"{source}: there is a label map, but no mask has an image; export with images, or copy them into {source / 'images'}"
+        message = (
+            f"{source}: there is a label map, but no mask has an image; export with images, or copy them "
+            f"into {source / 'images'}"
+        )
         raise DataError("missing-image", message)
     images = [AnnotatedImage(i.stem, i, partial(_read_colored, p, objects.get(i), names), p) for i, p in pairs.items()]
     classes = [name for name in table.values() if name.lower() != "background"]
@@ -344,19 +364,20 @@ def read_color_masks(source: Path, options: ReadOptions = ReadOptions()) -> Anno
     ]
     return Annotations("colour masks", source, images, classes, {name: color for color, name in table.items()}, notes)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-028
+# %% ../../nbs/data/17_label_images.ipynb #cell-036
 _PARTS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 
-
+# %% ../../nbs/data/17_label_images.ipynb #cell-037
 def _read_named(label: Path, names: dict[int, str], background: int) -> list[Shape]:
     values = read_labels(label)
     if unknown := set(np.unique(values).tolist()) - set(names) - {background}:
         raise DataError("unknown-ids", f"{label}: it holds {min(unknown)}, which _classes.csv does not name")
     return _class_shapes(values, {v: name for v, name in names.items() if v != background})
 
-
+# %% ../../nbs/data/17_label_images.ipynb #cell-038
 def read_roboflow_masks(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
-    "Roboflow's semantic masks: `x.jpg`, `x_mask.png` and `_classes.csv`, in train/, valid/, test/ or flat. Raises DataError in words."
+    """Roboflow's semantic masks: `x.jpg`, `x_mask.png` and `_classes.csv`, in train/, valid/, test/ or flat. Raises
+    DataError in words."""
     images, classes, background = [], [], options.background or 0
     for table in sorted(source.rglob("_classes.csv")):
         names = read_classes_csv(table)
@@ -369,9 +390,10 @@ def read_roboflow_masks(source: Path, options: ReadOptions = ReadOptions()) -> A
     notes = [f"{background} is background (background={background}); classes without objects"]
     return Annotations("Roboflow masks", source, images, classes, notes=notes)
 
-# %% ../../nbs/data/17_label_images.ipynb #cell-031
+# %% ../../nbs/data/17_label_images.ipynb #cell-041
 def write_labels(path: Path, values: np.ndarray) -> None:
-    "Write numbers (H, W), 0 to 2**32 - 1, to a .png (up to 65535) or .tif, whole or not at all. Raises ValueError for larger ones."
+    """Write numbers (H, W), 0 to 2**32 - 1, to a .png (up to 65535) or .tif, whole or not at all. Raises ValueError
+    for larger ones."""
     top = int(values.max(initial=0))
     dtype = np.uint8 if top < 256 else np.uint16 if top < 65536 else np.uint32
     if path.suffix == ".png" and top > 65535:

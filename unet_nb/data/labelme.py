@@ -20,7 +20,6 @@ import numpy as np
 from PIL import Image
 
 from ..core.files import parse_json, write_json
-from ..core.text import shortened
 from .annotated import AnnotatedImage, Annotations, DrawnObject, ImageIndex, ReadOptions, outline_convention
 from .folder import DataError
 from .shapes import Bitmap, Ellipse, Figure, Line, Outline, Points, Shape, pixel_outlines
@@ -46,12 +45,12 @@ def _box(p: np.ndarray) -> Figure:
     (x0, y0), (x1, y1) = p[:2]
     return Outline((np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]),))
 
-
+# %% ../../nbs/data/15_labelme.ipynb #cell-008
 def _circle(p: np.ndarray) -> Figure:
     radius = float(np.hypot(*(p[1] - p[0])))
     return Ellipse(*p[0].tolist(), radius, radius)
 
-
+# %% ../../nbs/data/15_labelme.ipynb #cell-009
 _AREAS: dict[str, tuple[int, Callable[[np.ndarray], Figure]]] = {  # number of points: exactly, or (below 0) at least
     "polygon": (-3, lambda p: Outline((p,))),
     "oriented_rectangle": (4, lambda p: Outline((p,))),
@@ -59,7 +58,7 @@ _AREAS: dict[str, tuple[int, Callable[[np.ndarray], Figure]]] = {  # number of p
     "circle": (2, _circle),
 }
 
-# %% ../../nbs/data/15_labelme.ipynb #cell-008
+# %% ../../nbs/data/15_labelme.ipynb #cell-010
 def _labelme_figure(entry: dict, options: ReadOptions) -> Figure:
     "The figure of a shape of LabelMe. Raises DataError (left-out) with the reason where it has none."
     kind = entry.get("shape_type") or "polygon"
@@ -85,9 +84,10 @@ def _labelme_figure(entry: dict, options: ReadOptions) -> Figure:
         "left-out", f"{kind}s" + (f" ({hint} gives them one, in pixels)" if hint else ", which are not known")
     )
 
-# %% ../../nbs/data/15_labelme.ipynb #cell-009
+# %% ../../nbs/data/15_labelme.ipynb #cell-011
 def labelme_shape(entry: Any, number: int, options: ReadOptions = ReadOptions()) -> Shape:
-    "A shape of LabelMe's JSON, `number` its place in the file. Raises DataError (left-out) with the reason where it is none."
+    """A shape of LabelMe's JSON, `number` its place in the file. Raises DataError (left-out) with the reason where
+    it is none."""
     if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
         raise DataError("left-out", "shapes without a label")
     group = entry.get("group_id")
@@ -100,7 +100,7 @@ def labelme_shape(entry: Any, number: int, options: ReadOptions = ReadOptions())
         convention=options.outlines or "corner",
     )
 
-# %% ../../nbs/data/15_labelme.ipynb #cell-010
+# %% ../../nbs/data/15_labelme.ipynb #cell-012
 def _load(path: Path) -> dict | None:
     "A JSON file of LabelMe; None for other JSON files. Raises DataError (unreadable) for damaged ones."
     try:
@@ -110,11 +110,11 @@ def _load(path: Path) -> dict | None:
     is_ours = isinstance(data, dict) and isinstance(data.get("shapes"), list) and "imagePath" in data
     return data if is_ours else None
 
-
+# %% ../../nbs/data/15_labelme.ipynb #cell-013
 def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and value > 0 else None
 
-# %% ../../nbs/data/15_labelme.ipynb #cell-011
+# %% ../../nbs/data/15_labelme.ipynb #cell-014
 def _image_of(path: Path, data: dict, options: ReadOptions, index: ImageIndex) -> AnnotatedImage:
     "The image of a JSON with its shapes."
     image, shapes, left_out = index.find(str(data["imagePath"]), path.parent), [], Counter()
@@ -130,7 +130,7 @@ def _image_of(path: Path, data: dict, options: ReadOptions, index: ImageIndex) -
     size = (height, width) if height and width else None
     return AnnotatedImage(image.stem, image, partial(list, shapes), path, size=size, left_out=left_out)
 
-
+# %% ../../nbs/data/15_labelme.ipynb #cell-015
 def read_labelme(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
     "LabelMe's JSON files in a folder, or one of them, with their images. Raises DataError in words."
     root = source if source.is_dir() else source.parent
@@ -140,7 +140,7 @@ def read_labelme(source: Path, options: ReadOptions = ReadOptions()) -> Annotati
     images = [_image_of(file, data, options, index) for file, data in loaded]
     return Annotations("LabelMe JSON", source, images, notes=[f"outlines={options.outlines or 'corner'} of pixels"])
 
-# %% ../../nbs/data/15_labelme.ipynb #cell-013
+# %% ../../nbs/data/15_labelme.ipynb #cell-017
 def _written(o: DrawnObject) -> dict:
     "An object as an entry of LabelMe's `shapes`."
     pieces = pixel_outlines(o.pixels, o.top, o.left)
@@ -152,9 +152,17 @@ def _written(o: DrawnObject) -> dict:
     corners = [[float(o.left), float(o.top)], [float(o.left + width - 1), float(o.top + height - 1)]]
     return entry | {"shape_type": "mask", "points": corners, "mask": base64.b64encode(packed).decode()}
 
-
+# %% ../../nbs/data/15_labelme.ipynb #cell-018
 def write_labelme(path: Path, objects: Sequence[DrawnObject], image_name: str, size: tuple[int, int]) -> None:
-    "Write objects as LabelMe's JSON for the image `image_name` of `size` (H, W) beside it. `read_labelme` gives the same pixels."
-    data = {"version": "5.5.0", "flags": {}, "shapes": [_written(o) for o in objects], "imagePath": image_name, "imageData": None,
-        "imageHeight": size[0], "imageWidth": size[1]}  # fmt: skip
+    """Write objects as LabelMe's JSON for the image `image_name` of `size` (H, W) beside it. `read_labelme` gives
+    the same pixels."""
+    data = {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": [_written(o) for o in objects],
+        "imagePath": image_name,
+        "imageData": None,
+        "imageHeight": size[0],
+        "imageWidth": size[1],
+    }
     write_json(path, data)

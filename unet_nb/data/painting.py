@@ -13,18 +13,18 @@ from typing import Literal
 
 import numpy as np
 
-from .folder import DataError
-from .shapes import Shape, Window, inside, shape_fault
+from .shapes import Shape, inside, shape_fault
 
 # %% ../../nbs/data/11_painting.ipynb #cell-005
 Overlap = Literal["later", "first", "smaller"]
 BACKGROUND_NAMES = ("background", "_background_", "__background__")
 IGNORED_NAMES = ("__ignore__", "_ignore_")  # LabelMe's scripts use both kinds of names so
 
-
+# %% ../../nbs/data/11_painting.ipynb #cell-006
 @dataclass
 class Painted:
-    """An image's shapes as pixels: class ids uint8 (H, W), object numbers from 1 (H, W), uint16 or, where there are more than 65535, uint32;
+    """An image's shapes as pixels: class ids uint8 (H, W), object numbers from 1 (H, W), uint16 or, where there are
+    more than 65535, uint32;
     and of every shape its fate, the pixels that it covers, and those that show."""
 
     mask: np.ndarray
@@ -42,11 +42,11 @@ class Painted:
         "Share of the pixels covered by shapes that do not show, because they lie under others."
         return 1 - float(self.visible.sum() / max(self.area.sum(), 1))
 
-# %% ../../nbs/data/11_painting.ipynb #cell-007
+# %% ../../nbs/data/11_painting.ipynb #cell-008
 def _area(shape: Shape, size: tuple[int, int]) -> int:
     return sum(int(np.count_nonzero(found)) for _, found in inside(shape, size))
 
-
+# %% ../../nbs/data/11_painting.ipynb #cell-009
 def _painting_order(shapes: Sequence[Shape], overlap: Overlap, size: tuple[int, int]) -> list[int]:
     "Positions of shapes in the order in which they are painted: what is painted last lies on top."
     if overlap == "smaller":
@@ -54,7 +54,7 @@ def _painting_order(shapes: Sequence[Shape], overlap: Overlap, size: tuple[int, 
     order = sorted(range(len(shapes)), key=lambda i: shapes[i].z)
     return order[::-1] if overlap == "first" else order
 
-# %% ../../nbs/data/11_painting.ipynb #cell-008
+# %% ../../nbs/data/11_painting.ipynb #cell-010
 def _class_id(shape: Shape, ids: Mapping[str, int], ignore_index: int) -> int | str:
     "The class id of a shape, or why it has none."
     if shape.is_ignored or shape.name in IGNORED_NAMES:
@@ -63,7 +63,7 @@ def _class_id(shape: Shape, ids: Mapping[str, int], ignore_index: int) -> int | 
         return ids[shape.name]
     return 0 if shape.name.lower() in BACKGROUND_NAMES else f"left out: its class {shape.name!r} was not asked for"
 
-
+# %% ../../nbs/data/11_painting.ipynb #cell-011
 def _missed(shape: Shape, size: tuple[int, int]) -> str:
     "Why no pixel of an image belongs to a shape."
     x0, y0, x1, y1 = shape.bounds()
@@ -76,9 +76,9 @@ def _missed(shape: Shape, size: tuple[int, int]) -> str:
     beyond = any(found.any() for _, found in inside(moved, (size[0] + 2 * room, size[1] + 2 * room)))
     return "outside" if beyond else "too small"
 
-# %% ../../nbs/data/11_painting.ipynb #cell-009
-def _own(shape: Shape, number: int, owner: np.ndarray) -> tuple[int, int]:
-    "Give the pixels of a shape to `number` in the map of owners; how many pixels, and how many bands of rows were looked at."
+# %% ../../nbs/data/11_painting.ipynb #cell-012
+def _own(shape: Shape, number: int, owner: np.ndarray) -> int:
+    "Give the pixels of a shape to `number` in the map of owners; how many pixels that are."
     area = 0
     for window, found in inside(shape, owner.shape):
         part = owner[window.slices]
@@ -86,7 +86,7 @@ def _own(shape: Shape, number: int, owner: np.ndarray) -> tuple[int, int]:
         part[found] = number
     return area
 
-# %% ../../nbs/data/11_painting.ipynb #cell-010
+# %% ../../nbs/data/11_painting.ipynb #cell-013
 def _look_up(owner: np.ndarray, table: np.ndarray) -> np.ndarray:
     "table[owner], band by band."
     found = np.empty(owner.shape, table.dtype)
@@ -94,13 +94,13 @@ def _look_up(owner: np.ndarray, table: np.ndarray) -> np.ndarray:
         np.take(table, owner[row : row + 256], out=found[row : row + 256], mode="clip")
     return found
 
-
+# %% ../../nbs/data/11_painting.ipynb #cell-014
 def _visible(owner: np.ndarray, n: int) -> np.ndarray:
     "Pixels of each of `n` owners, those of nobody first."
     rows = range(0, len(owner), 256)
     return sum((np.bincount(owner[r : r + 256].ravel(), minlength=n + 1) for r in rows), np.zeros(n + 1, np.int64))
 
-# %% ../../nbs/data/11_painting.ipynb #cell-011
+# %% ../../nbs/data/11_painting.ipynb #cell-015
 def _object_numbers(shapes: Sequence[Shape], visible: np.ndarray, ids: Sequence[int], ignore_index: int) -> np.ndarray:
     "For each owner (0: nobody) the number of its object, from 1 and without gaps, in the order of the file."
     objects, numbers = {}, np.zeros(len(shapes) + 1, np.uint32)
@@ -110,20 +110,20 @@ def _object_numbers(shapes: Sequence[Shape], visible: np.ndarray, ids: Sequence[
             numbers[i + 1] = objects.setdefault(key, len(objects) + 1)
     return numbers if len(objects) > 65535 else numbers.astype(np.uint16)
 
-# %% ../../nbs/data/11_painting.ipynb #cell-012
+# %% ../../nbs/data/11_painting.ipynb #cell-016
 def _shown_objects(shapes: Sequence[Shape], visible: np.ndarray) -> list[bool]:
     "Of each shape whether its object shows: one of its shapes has a pixel."
     keys = [("one", i) if s.instance is None else ("of", s.instance, s.name) for i, s in enumerate(shapes)]
     shown = {key for key, seen in zip(keys, visible) if seen}
     return [key in shown for key in keys]
 
-
+# %% ../../nbs/data/11_painting.ipynb #cell-017
 def _fates(shapes: Sequence[Shape], fates: list[str], visible: np.ndarray) -> list[str]:
     "The fate of each shape, given those that are known and the pixels that show."
     shown = _shown_objects(shapes, visible)
     return [fate or ("painted" if seen else "hidden") for fate, seen in zip(fates, shown)]
 
-# %% ../../nbs/data/11_painting.ipynb #cell-013
+# %% ../../nbs/data/11_painting.ipynb #cell-018
 def paint(
     shapes: Sequence[Shape],
     size: tuple[int, int],  # height and width in pixels
@@ -131,7 +131,8 @@ def paint(
     overlap: Overlap = "later",  # on top: the larger z, then the later one; the first one; the smaller one
     ignore_index: int = 255,
 ) -> Painted:
-    """Paint the shapes of one image. Names that mean background (`BACKGROUND_NAMES`) paint 0, ignored ones paint `ignore_index`;
+    """Paint the shapes of one image. Names that mean background (`BACKGROUND_NAMES`) paint 0, ignored ones paint
+    `ignore_index`;
     neither has an object number.
 
     Raises ValueError for another `overlap`, DataError (too-many) for more than 4 billion shapes.

@@ -41,12 +41,12 @@ class Window:
 # %% ../../nbs/data/10_shapes.ipynb #cell-008
 _BAND = 2**22  # pixels that are looked at in one go
 
-
+# %% ../../nbs/data/10_shapes.ipynb #cell-009
 def _clipped(low: float, high: float, size: int) -> tuple[int, int]:
     "Whole numbers around the interval low to high, inside 0 to size."
     return int(np.floor(np.clip(low, 0, size))), int(np.ceil(np.clip(high, 0, size)))
 
-
+# %% ../../nbs/data/10_shapes.ipynb #cell-010
 def _bands(bounds: tuple[float, float, float, float], size: tuple[int, int]) -> Iterator[Window]:
     "The part of an image of `size` (H, W) inside bounds (x0, y0, x1, y1), in bands of rows."
     (left, right), (top, bottom) = _clipped(bounds[0], bounds[2], size[1]), _clipped(bounds[1], bounds[3], size[0])
@@ -54,23 +54,24 @@ def _bands(bounds: tuple[float, float, float, float], size: tuple[int, int]) -> 
     for start in range(top, bottom if right > left else top, rows):
         yield Window(start, min(start + rows, bottom), left, right)
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-010
+# %% ../../nbs/data/10_shapes.ipynb #cell-012
 def _edges(rings: tuple[np.ndarray, ...]) -> np.ndarray:
-    "The edges of closed rings as (n, 4): x and y of the upper end, x and y of the lower, pixel centres at whole numbers."
+    """The edges of closed rings as (n, 4): x and y of the upper end, x and y of the lower, pixel centres at whole
+    numbers."""
     found = [np.concatenate([ring, np.roll(ring, -1, axis=0)], axis=1) for ring in rings]
     edges = np.concatenate(found) - 0.5 if found else np.empty((0, 4))
     upside_down = edges[:, 1] > edges[:, 3]
     edges[upside_down] = edges[upside_down][:, [2, 3, 0, 1]]
     return edges
 
-
+# %% ../../nbs/data/10_shapes.ipynb #cell-013
 def _chunks(lengths: np.ndarray, most: int = 2**21) -> Iterator[slice]:
     "Parts of a list whose `lengths` add up to about `most`."
     ends = np.flatnonzero(np.diff(np.cumsum(lengths) // most)) + 1
     for start, end in zip([0, *ends], [*ends, len(lengths)]):
         yield slice(start, end)
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-011
+# %% ../../nbs/data/10_shapes.ipynb #cell-014
 def _crossings(edges: np.ndarray, first: np.ndarray, last: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     "Rows first to last of each edge (x0, y0, x1, y1), and the x at which the edge crosses them."
     lengths = np.maximum(last - first + 1, 0).astype(np.int64)
@@ -84,7 +85,7 @@ def _crossings(edges: np.ndarray, first: np.ndarray, last: np.ndarray) -> Iterat
         x0, y0 = np.repeat(edges[part, 0], n), np.repeat(edges[part, 1], n)
         yield rows.astype(np.int64), x0 + (rows - y0) * np.repeat(slopes[part], n)
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-012
+# %% ../../nbs/data/10_shapes.ipynb #cell-015
 def _fill(rings: tuple[np.ndarray, ...], window: Window) -> np.ndarray:
     "Pixels of a window whose centre is inside of the rings by the even-odd rule, bool (h, w)."
     height, width = window.shape
@@ -97,7 +98,7 @@ def _fill(rings: tuple[np.ndarray, ...], window: Window) -> np.ndarray:
         np.bitwise_xor.at(toggles.reshape(-1), (rows - window.top) * (width + 1) + columns, np.uint8(1))
     return np.bitwise_xor.accumulate(toggles[:, :-1], axis=1).view(bool)
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-015
+# %% ../../nbs/data/10_shapes.ipynb #cell-018
 def _touched(rings: tuple[np.ndarray, ...], window: Window) -> np.ndarray:
     "Pixels of a window whose centre lies on an edge, bool (h, w)."
     found, edges = np.zeros(window.shape, bool), _edges(rings)
@@ -114,10 +115,11 @@ def _touched(rings: tuple[np.ndarray, ...], window: Window) -> np.ndarray:
             found[y[on].astype(int) - window.top, x[on].astype(int) - window.left] = True
     return found
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-019
+# %% ../../nbs/data/10_shapes.ipynb #cell-022
 @dataclass(frozen=True, eq=False)
 class Outline:
-    "The inside of rings (n, 2) of (x, y) by the even-odd rule, without the inside of `cut`. Rings need no closing point."
+    """The inside of rings (n, 2) of (x, y) by the even-odd rule, without the inside of `cut`. Rings need no closing
+    point."""
 
     rings: tuple[np.ndarray, ...]
     cut: tuple[np.ndarray, ...] = ()
@@ -138,7 +140,7 @@ class Outline:
             found |= _touched(self.rings, window)
         return found & ~_fill(self.cut, window) if self.cut else found
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-020
+# %% ../../nbs/data/10_shapes.ipynb #cell-023
 @dataclass(frozen=True)
 class Ellipse:
     "An ellipse: centre, the two half axes in pixels, and the angle from x towards y of the first one, in radians."
@@ -165,7 +167,7 @@ class Ellipse:
         x, y, c, s = x - self.x, y - self.y, np.cos(self.angle), np.sin(self.angle)
         return ((x * c + y * s) / self.a) ** 2 + ((y * c - x * s) / self.b) ** 2 <= 1
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-021
+# %% ../../nbs/data/10_shapes.ipynb #cell-024
 @dataclass(frozen=True, eq=False)
 class Line:
     "Everything within `width` / 2 of a path through points (n, 2), with round ends."
@@ -190,9 +192,10 @@ class Line:
             _add_segment(found, window, start, end, self.width / 2)
         return found
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-022
+# %% ../../nbs/data/10_shapes.ipynb #cell-025
 def _add_segment(found: np.ndarray, window: Window, start: np.ndarray, end: np.ndarray, radius: float) -> None:
-    "Set the pixels of a window, bool (h, w), whose centre is within `radius` of a segment; only its surroundings are looked at."
+    """Set the pixels of a window, bool (h, w), whose centre is within `radius` of a segment; only its surroundings
+    are looked at."""
     left, top = (np.minimum(start, end) - radius - (window.left, window.top)).tolist()
     right, bottom = (np.maximum(start, end) + radius - (window.left, window.top)).tolist()
     (left, right), (top, bottom) = _clipped(left, right, window.shape[1]), _clipped(top, bottom, window.shape[0])
@@ -202,7 +205,7 @@ def _add_segment(found: np.ndarray, window: Window, start: np.ndarray, end: np.n
     along = np.clip((x * dx + y * dy) / ((dx * dx + dy * dy) or 1.0), 0, 1)
     found[top:bottom, left:right] |= (x - along * dx) ** 2 + (y - along * dy) ** 2 <= radius**2
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-023
+# %% ../../nbs/data/10_shapes.ipynb #cell-026
 @dataclass(frozen=True, eq=False)
 class Points:
     "Discs of one radius around points (n, 2)."
@@ -225,7 +228,7 @@ class Points:
             _add_segment(found, window, point, point, self.radius)
         return found
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-024
+# %% ../../nbs/data/10_shapes.ipynb #cell-027
 @dataclass(frozen=True, eq=False)
 class Bitmap:
     "Pixels as a tool stored them, bool (h, w), the first of them in row `top` and column `left` of the image."
@@ -247,10 +250,10 @@ class Bitmap:
         rows = slice(window.top - self.top, window.bottom - self.top)
         return self.pixels[rows, window.left - self.left : window.right - self.left]
 
-
+# %% ../../nbs/data/10_shapes.ipynb #cell-028
 Figure = Outline | Ellipse | Line | Points | Bitmap
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-026
+# %% ../../nbs/data/10_shapes.ipynb #cell-030
 @dataclass(frozen=True, eq=False)
 class Shape:
     "Something that was drawn: figures in pixels, joined, with the name of its class."
@@ -276,13 +279,13 @@ class Shape:
         edges = np.array([figure.bounds() for figure in self.placed()])
         return (*edges[:, :2].min(0).tolist(), *edges[:, 2:].max(0).tolist())
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-027
+# %% ../../nbs/data/10_shapes.ipynb #cell-031
 def _numbers(figure: Figure) -> np.ndarray:
     "All coordinates and sizes of a figure."
     arrays = [v for v in vars(figure).values() if not (isinstance(v, tuple) and not v)]
     return np.concatenate([np.ravel(np.concatenate(v) if isinstance(v, tuple) else v) for v in arrays])
 
-
+# %% ../../nbs/data/10_shapes.ipynb #cell-032
 def _figure_fault(figure: Figure) -> str | None:
     if isinstance(figure, Bitmap):
         return "its bitmap is empty" if not figure.pixels.any() else None
@@ -294,13 +297,14 @@ def _figure_fault(figure: Figure) -> str | None:
     sizes = {Ellipse: ("a", "b"), Line: ("width",), Points: ("radius",)}.get(type(figure), ())
     return f"its {sizes[0]} is 0 or less" if any(getattr(figure, s) <= 0 for s in sizes) else None
 
-
+# %% ../../nbs/data/10_shapes.ipynb #cell-033
 def shape_fault(shape: Shape) -> str | None:
-    "Why a shape cannot be painted (no figure, fewer than three points, sizes of 0, no numbers), in words; None where it can."
+    """Why a shape cannot be painted (no figure, fewer than three points, sizes of 0, no numbers), in words; None
+    where it can."""
     faults = [_figure_fault(figure) for figure in shape.figures]
     return next((fault for fault in faults if fault), None) if faults else "it has no outline"
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-029
+# %% ../../nbs/data/10_shapes.ipynb #cell-035
 def inside(shape: Shape, size: tuple[int, int]) -> Iterator[tuple[Window, np.ndarray]]:
     """The pixels of an image of `size` (H, W) that belong to a shape: windows with bool (h, w), in bands of about
     4 million pixels; windows of one shape may overlap."""
@@ -310,7 +314,7 @@ def inside(shape: Shape, size: tuple[int, int]) -> Iterator[tuple[Window, np.nda
         for window in _bands((x0, y0, x1 + edge, y1 + edge), size):
             yield window, figure.inside(window, edge)
 
-
+# %% ../../nbs/data/10_shapes.ipynb #cell-036
 def shape_mask(shape: Shape, size: tuple[int, int]) -> np.ndarray:
     "All pixels of a shape, bool (H, W)."
     mask = np.zeros(size, bool)
@@ -318,10 +322,10 @@ def shape_mask(shape: Shape, size: tuple[int, int]) -> np.ndarray:
         mask[window.slices] |= found
     return mask
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-038
+# %% ../../nbs/data/10_shapes.ipynb #cell-045
 _STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))  # right, down, left, up: a clockwise walk has the inside to its right
 
-
+# %% ../../nbs/data/10_shapes.ipynb #cell-046
 def _boundary(bitmap: np.ndarray) -> np.ndarray:
     "Where an edge between inside and outside starts, bool (4, h + 1, w + 1): by direction, row and column of a corner."
     padded = np.pad(bitmap, 1)
@@ -332,9 +336,10 @@ def _boundary(bitmap: np.ndarray) -> np.ndarray:
     edges[3, 1:, :-1] = middle & ~padded[1:-1, :-2]
     return edges
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-039
+# %% ../../nbs/data/10_shapes.ipynb #cell-047
 def _walk(edges: np.ndarray, left: np.ndarray, row: int, column: int) -> np.ndarray:
-    "The corners (n, 2) of the ring that starts to the right at a corner; its edges are taken away from those that are `left`."
+    """The corners (n, 2) of the ring that starts to the right at a corner; its edges are taken away from those that
+    are `left`."""
     corners, direction, y, x = [], 0, row, column
     while left[direction, y, x]:
         left[direction, y, x] = False
@@ -351,7 +356,7 @@ def _walk(edges: np.ndarray, left: np.ndarray, row: int, column: int) -> np.ndar
             direction = (direction + turn) % 4
     return np.array(corners, float)
 
-# %% ../../nbs/data/10_shapes.ipynb #cell-040
+# %% ../../nbs/data/10_shapes.ipynb #cell-048
 def pixel_outlines(bitmap: np.ndarray, top: int = 0, left: int = 0) -> list[tuple[np.ndarray, ...]]:
     """The pieces of a bitmap, bool (h, w), as rings (n, 2) of (x, y) along the corners of pixels, the outer one first,
     then its holes; `top` and `left` are added."""
