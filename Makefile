@@ -1,17 +1,21 @@
 # make demo   a network trained on generated data, in minutes, with figures in runs/
 # make lab    JupyterLab on the explore notebooks: from your own images to a trained network and its predictions
-# make test   all tests
+# make test   all tests: what decides whether a change lands
+# make test-fast   after a change, within two minutes: style, rooms, tree and parameters, and the notebooks that the
+#                  working tree or the last commit changed, with the nearest that import them
+# make format   format notebooks, tests and setup.py
+# make ceilings   lower the numbers of tests/test_style.py after a repair
 # make docs   the documentation as a static site in _docs/
 # All make the environment (.venv) first, when it is not there. PYTHON=/path/to/python chooses the interpreter.
 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help env demo lab test readme docs clean
+.PHONY: help env demo lab test test-fast format ceilings readme docs clean
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '/^$$/q; s/^# //p' Makefile
 
 env: $(VENV)/.ready
 
@@ -33,7 +37,8 @@ $(VENV)/.ready: settings.ini setup.py
 demo: env
 	$(BIN)/unet_nb run train -f params/demo.yaml
 
-# Settings of this environment's JupyterLab: notebooks are saved with the state of their widgets, so they show when opened again; no request for news.
+# Settings of this environment's JupyterLab: notebooks are saved with the state of their widgets, so they show when opened
+# again; no request for news.
 lab: env
 	@mkdir -p $(VENV)/share/jupyter/lab/settings
 	@echo '{"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": true}, "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' > $(VENV)/share/jupyter/lab/settings/overrides.json
@@ -41,6 +46,17 @@ lab: env
 
 test: env
 	$(BIN)/python -m pytest
+
+test-fast: env
+	$(BIN)/python -m pytest --changed
+
+format: env
+	$(BIN)/python -m ruff format
+	$(BIN)/python -m ruff check --fix --select I --quiet
+
+# Only downwards: what is counted there may not grow.
+ceilings: env
+	$(BIN)/python tests/test_style.py
 
 # README.md is nbs/index.ipynb as Markdown.
 readme: env

@@ -1,4 +1,5 @@
 """Reads settings.ini; the only thing decided here is that the notebooks and recipes travel with a built package."""
+
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -23,11 +24,13 @@ class BuildWithNotebooks(build_py):
 
     def run(self):
         super().run()
-        if self.editable_mode: return
+        if self.editable_mode:
+            return
         for name, files in CARRIED.items():
             target = Path(self.build_lib, "unet_nb", name)
             target.mkdir(parents=True, exist_ok=True)
-            for file in sorted(here.glob(files)): self.copy_file(str(file), str(target))
+            for file in sorted(here.glob(files)):
+                self.copy_file(str(file), str(target))
 
 
 setup(
@@ -43,8 +46,14 @@ setup(
     package_dir={"": "."},
     cmdclass={"build_py": BuildWithNotebooks},
     install_requires=cfg["requirements"].split(),
-    extras_require={name: cfg[f"{name}_requirements"].split() for name in ("dev", "coco", "annotations", "storage", "cluster", "mlflow", "tensorboard", "docs", "bench")},
+    extras_require={
+        name: cfg[f"{name}_requirements"].split()
+        for name in ("dev", "coco", "annotations", "storage", "cluster", "mlflow", "tensorboard", "docs", "bench")
+    },
     python_requires=f">={cfg['min_python']},<{cfg['max_python_exclusive']}",
-    entry_points={"console_scripts": cfg["console_scripts"].split(), "papermill.io": ["obs:// = unet_nb.core.storage:PapermillObs"]},
+    entry_points={
+        "console_scripts": cfg["console_scripts"].split(),
+        "papermill.io": ["obs:// = unet_nb.core.storage:PapermillObs"],
+    },
     zip_safe=False,
 )

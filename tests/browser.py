@@ -5,9 +5,10 @@
     .venv/bin/python tests/browser.py               # all notebooks; or some: tests/browser.py 01_data 04_training
     .venv/bin/python tests/browser.py --pictures shots
 
-JupyterLab is started on a free port, on a copy of the notebooks in a temporary folder. Each notebook is run from top to bottom; sliders are moved, choices
-made and pictures clicked, and the picture on the screen must change; a training is interrupted and goes on. A line is printed for each check, the exit code
-is 1 if one fails. It takes some minutes, most of them training.
+JupyterLab is started on a free port, on a copy of the notebooks in a temporary folder. Each notebook is run from top to
+bottom; sliders are moved, choices made and pictures clicked, and the picture on the screen must change; a training is
+interrupted and goes on. A line is printed for each check, the exit code is 1 if one fails. It takes some minutes, most
+of them training.
 """
 
 import argparse
@@ -131,7 +132,8 @@ class Lab:
         wait(
             f"{name} to open",
             lambda: self.js(
-                "return window.jupyterapp.shell.currentWidget.context.isReady && document.querySelectorAll('.jp-Notebook .jp-Cell').length"
+                "return window.jupyterapp.shell.currentWidget.context.isReady"
+                " && document.querySelectorAll('.jp-Notebook .jp-Cell').length"
             ),
         )
         wait("the kernel", lambda: self.status() == "idle")
@@ -169,13 +171,15 @@ class Lab:
         "The output area of code cell `i` (negative from the end), scrolled to."
         index = [k for k, c in enumerate(self.cells()) if c["cell_type"] == "code"][i]
         self.js(
-            "const n = window.jupyterapp.shell.currentWidget.content; n.activeCellIndex = arguments[0]; n.scrollToItem(arguments[0], 'start')",
+            "const n = window.jupyterapp.shell.currentWidget.content;"
+            " n.activeCellIndex = arguments[0]; n.scrollToItem(arguments[0], 'start')",
             index,
         )
         area = wait(
             f"cell {i} on the screen",
             lambda: self.js(
-                "const c = window.jupyterapp.shell.currentWidget.content.widgets[arguments[0]]; return c.isAttached && c.node.querySelector('.jp-Cell-outputArea')",
+                "const c = window.jupyterapp.shell.currentWidget.content.widgets[arguments[0]];"
+                " return c.isAttached && c.node.querySelector('.jp-Cell-outputArea')",
                 index,
             ),
             30,

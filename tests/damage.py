@@ -3,8 +3,8 @@
 What the kit itself has to refuse, because the library behind it would crash, hang or take all of the memory, is shown
 by a small relative: it breaks the same rule of the kit by a little, and would do no harm if it came through.
 
-`python damage.py originals FOLDER` writes healthy files, `cases(FOLDER, seed)` damages copies of them, `python damage.py read`
-reads cases (a JSON line each) from stdin under a memory limit and answers what became of each.
+`python damage.py originals FOLDER` writes healthy files, `cases(FOLDER, seed)` damages copies of them,
+`python damage.py read` reads cases (a JSON line each) from stdin under a memory limit and answers what became of each.
 """
 
 import io
@@ -27,7 +27,7 @@ MEMORY = 3 << 29  # bytes (1.5 GiB) of address space beyond what a healthy read 
 
 @dataclass
 class Case:
-    "One damaged thing: how it is read, where it lies, what its message must name, and whether it may turn out readable."
+    "One damaged thing: how it is read, where it lies, what its message must name, and whether it may be readable."
 
     kind: str
     name: str
@@ -52,7 +52,7 @@ def originals(folder: Path) -> None:
     from mindspore.train.mind_ir_pb2 import ModelProto
     from PIL import Image
 
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import ExportConfig, TrainConfig
     from unet_nb.core.files import write_json
     from unet_nb.data.demo import demo_set, write_demo
     from unet_nb.exporting.export import description, file_facts, write_model
@@ -61,16 +61,15 @@ def originals(folder: Path) -> None:
     from unet_nb.runs.folder import start_run
 
     rng = np.random.default_rng(0)
-    cfg = Config(
+    cfg = TrainConfig(
         base_channels=4,
         depth=1,
         demo_slices=5,
         demo_size=64,
         crop_size=[64, 64],
-        height=64,
-        width=64,
         output_path=str(folder / "runs"),
     )
+    exported = ExportConfig.of(cfg, height=64, width=64)
     (folder / "recipe.yaml").write_text(cfg.to_yaml())
     write_demo(folder / "isbi", 5, 64)
     volume = tifffile.imread(folder / "isbi/train-volume.tif")
@@ -114,12 +113,12 @@ def originals(folder: Path) -> None:
     (folder / "weights").write_bytes(largest.tobytes())
     for kind in ("ONNX", "MINDIR"):
         write_model(
-            cfg.model_copy(update={"file_format": kind}),
+            exported.replace(file_format=kind),
             net.set_train(False),
             described,
             folder / f"good.{kind.lower()}",
         )
-    described["input"] |= {"batch": 1, "height": cfg.height, "width": cfg.width}
+    described["input"] |= {"batch": 1, "height": exported.height, "width": exported.width}
     write_json(folder / "good.json", described | {"file": file_facts(folder / "good.mindir")})
     run = start_run(cfg)
     write_json(run.path / "metrics.json", {"dice_coeff": 0.5})
@@ -338,7 +337,10 @@ class Workshop:
     def damaged(
         self, kind: str, file: str, whole: bytes, cuts: int, flips: int, within: range | None = None, **options
     ) -> None:
-        "What is cut off must be noticed (`may_work`: unless it is text, of which any part is whole); a flipped bit may hit a pixel."
+        """What is cut off must be noticed (`may_work`: unless it is text, of which any part is whole).
+
+        A flipped bit may hit a pixel.
+        """
         for k in range(cuts):
             self.add(kind, f"cut {k}", cut(whole, self.rng), file, **options)
         for k in range(flips):
@@ -619,7 +621,6 @@ def nuclei(shop: Workshop) -> None:
     method = bytearray(whole)
     for at in (whole.index(b"PK\1\2") + 10, 8):
         struct.pack_into("<H", method, at, 99)
-    large = zipfile.ZipFile(shop.good / "nuclei.zip").infolist()[0]
     claims = bytearray(whole)
     struct.pack_into("<I", claims, whole.index(b"PK\1\2") + 24, 2**30 + 1)
     for what, data in {
@@ -937,7 +938,7 @@ def readers(good: Path) -> dict:
     def checkpoint(path: str) -> None:
         loaded = load_checkpoint(path)
         loaded.cfg
-        trainer = Trainer(cfg.model_copy(update={"resume": True, "resume_ckpt": path}), 4)
+        trainer = Trainer(cfg.replace(resume=True, resume_ckpt=path), 4)
         trainer.resume()
 
     def mindir(path: str) -> None:

@@ -1,4 +1,4 @@
-"""Kills a training with SIGKILL at random moments, resumes it in its folder, and compares it with one that was never interrupted.
+"""Kills a training with SIGKILL at random moments, resumes it, and compares it with one that was never interrupted.
 
 python tests/kill_and_resume.py 25 [SEED]     # `tests/test_resume.py` does the same with fewer moments
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_nb.config.jobs import Config
+from unet_nb.config.jobs import TrainConfig
 from unet_nb.runs.checkpoint import list_checkpoints, load_checkpoint
 from unet_nb.runs.folder import Run, run_state
 from unet_nb.training.fit import fit
@@ -44,9 +44,11 @@ COMMAND = Path(sys.executable).parent / "unet_nb"
 
 @dataclass
 class Moment:
-    """When a training is killed: `delay` seconds after its log has `lines` lines or, when `writing`, after it began to write a checkpoint by then.
+    """When a training is killed.
 
-    `damage`: afterwards a bit of the newest checkpoint is flipped. `command`: training and resuming are those of the command line, and the command is killed, not the notebook's kernel.
+    `delay` seconds after its log has `lines` lines or, when `writing`, after it began to write a checkpoint by then.
+    `damage`: afterwards a bit of the newest checkpoint is flipped. `command`: training and resuming are those of the
+    command line, and the command is killed, not the notebook's kernel.
     """
 
     lines: int
@@ -57,7 +59,10 @@ class Moment:
 
 
 def moments(count: int, seed: int, lines: int) -> list[Moment]:
-    "`count` moments of a training whose log has `lines` lines: every third while a checkpoint is written, every fifth with damage, every eighth through the command."
+    """`count` moments of a training whose log has `lines` lines.
+
+    Every third while a checkpoint is written, every fifth with damage, every eighth through the command.
+    """
     rng = random.Random(seed)
     return [
         Moment(rng.randrange(1, lines - 6), rng.uniform(0, 0.4), i % 3 == 0, i % 5 == 1, i % 8 == 7)
@@ -83,7 +88,10 @@ def start(folder: Path, moment: Moment) -> subprocess.Popen:
 
 
 def kill_at(moment: Moment, process: subprocess.Popen, folder: Path) -> bool:
-    "Wait for the moment and kill; whether something half-written was left behind. Raises TimeoutError if it does not come within five minutes."
+    """Wait for the moment and kill; whether something half-written was left behind.
+
+    Raises TimeoutError if the moment does not come within five minutes.
+    """
     deadline = time.monotonic() + 300
 
     def wait(condition):
@@ -92,9 +100,14 @@ def kill_at(moment: Moment, process: subprocess.Popen, folder: Path) -> bool:
                 raise TimeoutError(f"{moment} did not come")
             time.sleep(0.001)
 
-    log = lambda: next(folder.glob("*/log.txt"), None)
-    wait(lambda: log() and log().read_bytes().count(b"\n") >= moment.lines)
-    half_written = lambda: list(folder.glob("*/checkpoints/.*"))
+    def lines() -> int:
+        log = next(folder.glob("*/log.txt"), None)
+        return log.read_bytes().count(b"\n") if log else -1
+
+    def half_written() -> list[Path]:
+        return list(folder.glob("*/checkpoints/.*"))
+
+    wait(lambda: lines() >= moment.lines)
     if moment.writing:
         wait(half_written)
     time.sleep(moment.delay)
@@ -112,7 +125,10 @@ def flip_a_bit(path: Path) -> None:
 
 
 def content(run: Run) -> dict:
-    "What must be the same in two runs: every array of the newest and of the best checkpoint, history and scores but for times, and which files there are."
+    """What must be the same in two runs.
+
+    Every array of the newest and of the best checkpoint, history and scores but for times, and which files there are.
+    """
 
     def arrays(path):
         return {f"{path.name} {name}": p.asnumpy() for name, p in load_checkpoint(path).params.items()}
@@ -140,7 +156,7 @@ def differences(a: dict, b: dict) -> list[str]:
 
 
 def kill_and_resume(moment: Moment, folder: Path, expected: dict) -> str:
-    "One training that is killed and resumed; a line about it. Raises AssertionError when the result is not the expected one."
+    "One training that is killed and resumed; a line about it. AssertionError: the result is not the expected one."
     left = kill_at(moment, start(folder, moment), folder)
     run = Run(next(folder.glob("*/status.json")).parent)
     for _ in range(100):  # a kernel without its command ends within a second or two
@@ -163,12 +179,15 @@ def kill_and_resume(moment: Moment, folder: Path, expected: dict) -> str:
     assert run.status["state"] == "done" and not list(run.path.rglob(".*"))
     assert not damaged or f"{damaged}: the checkpoint is damaged" in log
     went_on = next((line for line in log.splitlines() if line.startswith("goes on after")), "began anew")
-    return f"killed {moment.delay:.2f} s after line {moment.lines}{' while writing' if left else ''}{', by the command' if moment.command else ''}{f', {damaged} damaged' if damaged else ''}: {went_on}"
+    how = " while writing" if left else ""
+    how += ", by the command" if moment.command else ""
+    how += f", {damaged} damaged" if damaged else ""
+    return f"killed {moment.delay:.2f} s after line {moment.lines}{how}: {went_on}"
 
 
 def reference(folder: Path) -> Run:
     "The training that is not interrupted."
-    return fit(Config(**PARAMS, output_path=str(folder)))
+    return fit(TrainConfig(**PARAMS, output_path=str(folder)))
 
 
 def log_lines(run: Run) -> int:
@@ -176,7 +195,7 @@ def log_lines(run: Run) -> int:
 
 
 def write_slowly() -> None:
-    "Stretch the writing of files, so that it can be hit: a pause after each array of a checkpoint, and around each renaming."
+    "Stretch the writing of files, so that it can be hit: a pause after each array and around each renaming."
     from mindspore.train import serialization
 
     class Slow:
@@ -199,7 +218,7 @@ def main(args: list[str]) -> None:
     if args[0] == "--train":
         if "--slowly" in args:
             write_slowly()
-        fit(Config(**PARAMS, output_path=args[1]))
+        fit(TrainConfig(**PARAMS, output_path=args[1]))
         return
     count, seed = int(args[0]), int(args[1]) if len(args) > 1 else 0
     with tempfile.TemporaryDirectory() as d:

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unet_nb.config.groups import ConfigError
-from unet_nb.config.jobs import Config
+from unet_nb.config.cells import notebook_params, parameters_cell
+from unet_nb.config.groups import ConfigError, all_params, default_of
+from unet_nb.config.jobs import JOBS
 from unet_nb.config.recipes import load_params
+from unet_nb.config.values import ALIASES
 
 ROOT = Path(__file__).resolve().parent.parent
 ZOO = json.loads((ROOT / "tests/fixtures/zoo_params.json").read_text())
@@ -17,7 +19,7 @@ ELSEWHERE = {"output_path", "load_path", "checkpoint_path", "checkpoint_file_pat
 
 
 def as_zoo_file(values: dict) -> str:
-    "The form of the zoo's files: values, then help texts, then choices; `crop: None` is text, an empty value is nothing."
+    "The form of the zoo's files: values, help texts, choices; `crop: None` is text, an empty value is nothing."
     lines = [
         f"{k}:" if v == "" and k == "result_path" else f"{k}: None" if v == "None" else f"{k}: {json.dumps(v)}"
         for k, v in values.items()
@@ -38,25 +40,37 @@ def test_a_zoo_file_loads_unchanged(name, tmp_path):
         ZOO[name]["crop"] if isinstance(ZOO[name].get("crop"), list) else None,
         None,
     )
-    for key, value in ZOO[name].items():
-        if key != "crop":
-            assert getattr(cfg, key) == value, key
+    seen = set()
+    for job in JOBS:
+        cfg = load_params(tmp_path / "zoo.yaml", job=job)
+        for key, value in ZOO[name].items():
+            real = ALIASES.get(key, key)
+            if key != "crop" and hasattr(cfg, real):
+                assert getattr(cfg, real) == value, key
+                seen.add(key)
+            elif key != "crop":
+                assert value == default_of(all_params()[real]) or cfg.ignored[real] == value, key
+    assert seen | {"crop"} == ZOO[name].keys() | {"crop"}
 
 
 @pytest.mark.parametrize("name", ZOO)
 def test_the_recipe_means_the_same(name):
-    cfg = load_params(ROOT / f"params/{name}.yaml")
+    meant: dict = {}
+    for job in JOBS:
+        meant |= load_params(ROOT / f"params/{name}.yaml", job=job).model_dump()
     differ = {
-        k: (v, getattr(cfg, k))
+        k: (v, meant[ALIASES.get(k, k)])
         for k, v in ZOO[name].items()
-        if k not in ELSEWHERE and (None if v == "None" else v) != getattr(cfg, k)
+        if k not in ELSEWHERE and (None if v == "None" else v) != meant[ALIASES.get(k, k)]
     }
     assert not differ
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "params").glob("*.yaml")), ids=lambda p: p.stem)
 def test_recipes_hold_only_what_differs(path):
-    values, defaults = yaml.safe_load(path.read_text()), Config().model_dump()
+    values = yaml.safe_load(path.read_text())
+    defaults = {name: default_of(field) for name, field in all_params().items()}
+    defaults |= {alias: defaults[name] for alias, name in ALIASES.items()}
     # Network, data and batch are what a reader looks for; the zoo's recipes state what the zoo's files state.
     always = {"model_name", "data_path", "batch_size", "repeat"} | ZOO.get(path.stem, {}).keys()
     assert not [k for k, v in values.items() if v == defaults[k] and k not in always]
@@ -67,3 +81,44 @@ def test_every_way_to_say_it_wrong_is_refused():
         load_params(batch_sise=3)
     with pytest.raises(ConfigError, match="class_weights: 3 weights for 2 classes"):
         load_params(class_weights=[1, 1, 1])
+
+
+def test_the_stored_configuration_of_an_old_version_loads(tmp_path):
+    values = json.loads((ROOT / "tests/fixtures/old_params.json").read_text())
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values | {"lr": 0.1, "width": 512}))
+    assert len(values) == 109 and {ALIASES.get(name, name) for name in values} - {"rank"} == all_params().keys()
+    for job, config in JOBS.items():
+        cfg = load_params(tmp_path / "params.yaml", job=job)
+        named = {"lr": 0.1, "width": 512} | {"color": values["color"]}
+        assert cfg.ignored == {k: v for k, v in named.items() if k not in config.model_fields}
+        assert cfg.changed() == {k: v for k, v in named.items() if k in config.model_fields}
+        again = config(**yaml.safe_load(cfg.to_yaml()))
+        assert again == cfg and not again.ignored
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_four_ways_take_another_jobs_name_and_refuse_a_typo(job, tmp_path):
+    other = next(name for name in ("file_format", "lr") if name not in JOBS[job].model_fields)
+    value = {"file_format": "ONNX", "lr": 0.25}[other]
+    namespace: dict = {}
+    exec(parameters_cell(job), namespace)
+    namespace.pop("__builtins__")
+    cell = {**namespace, "In": ["", f"# Parameters\n{other} = {value!r}\n"], other: value}
+    (tmp_path / "recipe.yaml").write_text(f"{other}: {value}\n")
+    (tmp_path / "typo.yaml").write_text("batch_sise: 3\n")
+    ways = [
+        load_params(job=job, **notebook_params(cell)),
+        load_params(tmp_path / "recipe.yaml", job=job),
+        load_params(job=job, **{other: str(value)}),
+        JOBS[job](**{other: value}),
+    ]
+    assert [str(cfg.ignored) for cfg in ways[:2]] == [str({other: value})] * 2
+    assert all(cfg == JOBS[job]() and list(cfg.ignored) == [other] for cfg in ways)
+    for wrong in (
+        lambda: notebook_params(namespace | {"batch_sise": 3}),
+        lambda: load_params(tmp_path / "typo.yaml", job=job),
+        lambda: load_params(job=job, batch_sise=3),
+        lambda: JOBS[job](batch_sise=3),
+    ):
+        with pytest.raises(ConfigError, match="did you mean 'batch_size'"):
+            wrong()

@@ -1,4 +1,4 @@
-"""The C++ example gives the answers of `OnnxPredictor`. Skipped where it cannot be built: it needs cmake, a compiler and OpenCV's headers."""
+"""The C++ example gives the answers of `OnnxPredictor`; skipped without cmake, a compiler and OpenCV's headers."""
 
 import os
 import shutil
@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+
+pytestmark = pytest.mark.slow
 
 SOURCE = Path(__file__).resolve().parent.parent / "examples/cpp"
 NATIVE, TILES = {}, {"tile": [128, 128]}
@@ -38,16 +40,18 @@ def program(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def write(program, tmp_path_factory):
-    "A function that writes one and the same small network with other words about sizes and classes, and returns the file."
+    "A function that writes the same small network with other words about sizes and classes, and returns the file."
     import mindspore as ms
 
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import ExportConfig
     from unet_nb.exporting.export import description, write_model
     from unet_nb.models.registry import create_model
     from unet_nb.runs.checkpoint import load_checkpoint, save_checkpoint
 
     folder = tmp_path_factory.mktemp("model")
-    cfg = Config(base_channels=8, depth=1, num_channels=3, channel_order="BGR", crop_size=[64, 64], file_format="ONNX")
+    cfg = ExportConfig(
+        base_channels=8, depth=1, num_channels=3, channel_order="BGR", crop_size=[64, 64], file_format="ONNX"
+    )
     ms.set_seed(0)
     net = create_model(cfg).set_train(False)
     described = description(

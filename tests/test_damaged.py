@@ -1,6 +1,7 @@
-"""Nothing that a damaged file holds may end in a traceback from inside, a hang, or all of the memory: it ends in words, or it can still be read.
+"""A damaged file ends in words or can still be read: never in a traceback from inside, a hang, or all of the memory.
 
-The files are made in `damage.py`. A few hundred are read by processes that call what the commands call, a dozen go through the commands.
+The files are made in `damage.py`. A few hundred are read by processes that call what the commands call, a dozen go
+through the commands.
 """
 
 import json
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import damage
 import pytest
+
+pytestmark = pytest.mark.slow
 
 SEED, PATIENCE = 1, 60  # seconds for one case; a healthy read takes a tenth of one
 SPEAKING = {"ConfigError", "DataError", "ValueError", "OSError", "FileNotFoundError", "FileExistsError", "Counted"}
@@ -123,16 +126,16 @@ def commands(good: Path, here: Path) -> dict[str, tuple[list, str, int]]:
     image = good / "image.png"
     (here / "nested.yaml").write_text("lr: " + damage.NESTED)
     os.mkfifo(here / "pipe.yaml")
-    (
-        part("isbi/train-volume.tif", 0.5, "isbi/train-volume.tif"),
-        part("isbi/train-labels.tif", 1, "isbi/train-labels.tif"),
-    )
-    part("good.mindir", 0.9), part("good.json", 1)
+    part("isbi/train-volume.tif", 0.5, "isbi/train-volume.tif")
+    part("isbi/train-labels.tif", 1, "isbi/train-labels.tif")
+    part("good.mindir", 0.9)
+    part("good.json", 1)
     for name in ("status.json", "params.yaml", "metrics.json"):
         part(f"run/{name}", 0.5, f"runs/damaged/{name}")
     for file in ("s/image.png", "t/mask.png"):
         part(Path(file).name, 1, f"set/{file}")
-    os.mkfifo(here / "set/s/mask.png"), (here / "set/t/image.png").symlink_to("nowhere")
+    os.mkfifo(here / "set/s/mask.png")
+    (here / "set/t/image.png").symlink_to("nowhere")
     run = [BIN / "unet_nb", "run"]
     return {
         "a nested recipe": ([*run, "train", "-f", "nested.yaml"], "nested.yaml", 1),

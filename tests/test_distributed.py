@@ -12,6 +12,8 @@ import numpy as np
 import psutil
 import pytest
 
+pytestmark = pytest.mark.slow
+
 BIN = Path(sys.executable).parent
 # Without BatchNorm the mean of two ranks' gradients is the gradient of the global batch.
 TINY = {
@@ -101,11 +103,11 @@ def test_both_ranks_hold_the_same_network_and_leave_their_notebooks(two):
 
 
 def test_two_ranks_learn_what_one_learns_from_the_same_global_batches(two, tmp_path):
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import TrainConfig
     from unet_nb.runs.folder import Run
     from unet_nb.training.fit import fit
 
-    one, pair = fit(Config(**ONE, output_path=str(tmp_path))), Run(two)
+    one, pair = fit(TrainConfig(**ONE, output_path=str(tmp_path))), Run(two)
     assert len(one.history) == len(pair.history) == 8
     np.testing.assert_allclose(pair.history.loss[:3], one.history.loss[:3], atol=1e-5)  # the first 60 steps
     np.testing.assert_allclose(
@@ -119,10 +121,10 @@ def test_two_ranks_learn_what_one_learns_from_the_same_global_batches(two, tmp_p
 @pytest.mark.parametrize("ranks, batch, steps", [(1, 4, 7), (2, 2, 7), (3, 1, 9), (4, 2, 3)])
 def test_every_image_of_a_global_batch_goes_to_one_rank(ranks, batch, steps):
     """Four images, seven times over; what does not fill a global batch is left out."""
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import TrainConfig
     from unet_nb.data.pipeline import TrainBatches, epoch_order, load_split
 
-    cfg = Config(
+    cfg = TrainConfig(
         **TINY | {"repeat": 7, "augment": []}, run_distribute=True, distribute_batchsize=batch, distribute_epochs=7
     )
     train, _ = load_split(cfg)

@@ -1,4 +1,7 @@
-"""The explore notebooks without a browser: through papermill and nbconvert everything is there as a picture. (tests/browser.py looks at them in JupyterLab.)"""
+"""The explore notebooks without a browser: through papermill and nbconvert everything is there as a picture.
+
+`tests/browser.py` looks at them in JupyterLab.
+"""
 
 from pathlib import Path
 
@@ -8,6 +11,8 @@ import papermill
 import pytest
 from matplotlib.figure import Figure
 from nbconvert import HTMLExporter
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(p.stem for p in (ROOT / "nbs/explore").glob("*.ipynb"))
@@ -93,12 +98,12 @@ def test_widgets_move_the_picture(monkeypatch):
 
 def test_mistakes_are_told_in_two_lines(tmp_path):
     from unet_nb.config.groups import ConfigError
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import TrainConfig
     from unet_nb.interactive.start import start_config
     from unet_nb.training.callbacks import TrainingError
 
     for mistake, words in (
-        (lambda: Config(learning_rate=1), "unknown parameter"),
+        (lambda: TrainConfig(learning_rate=1), "unknown parameter"),
         (lambda: start_config(tmp_path / "nowhere"), "there is no such folder"),
     ):
         with pytest.raises((ConfigError, FileNotFoundError)) as caught:

@@ -10,19 +10,10 @@ import onnx
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-SMALL = {
-    "base_channels": 8,
-    "depth": 1,
-    "demo_slices": 5,
-    "demo_size": 64,
-    "crop_size": [32, 32],
-    "batch_size": 2,
-    "epochs": 4,
-    "repeat": 2,
-    "augment": "em",
-}
 HEAVY = ["mindspore", "pydantic", "pandas", "onnx", "yaml", "scipy", "skimage", "matplotlib", "papermill", "click"]
 
 
@@ -32,14 +23,6 @@ def command(*args, cwd) -> subprocess.CompletedProcess:
 
 def metrics(run: Path) -> dict:
     return json.loads((run / "metrics.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Path:
-    from unet_nb.config.jobs import Config
-    from unet_nb.training.fit import fit
-
-    return fit(Config(**SMALL, output_path=str(tmp_path_factory.mktemp("export") / "runs"))).path
 
 
 @pytest.fixture(scope="module")

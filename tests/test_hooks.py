@@ -13,6 +13,9 @@ sys.path.insert(0, str(ROOT / "nbs/docs"))
 
 import hooks  # noqa: E402
 
+from unet_nb.config.groups import all_params  # noqa: E402
+from unet_nb.config.jobs import JOBS  # noqa: E402
+
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
 
@@ -30,9 +33,15 @@ def test_a_notebook_as_a_page(tmp_path):
     assert list(pictures) == [re.search(r"!\[output\]\((.*)\)", text)[1]]
 
 
-def test_every_parameter_has_one_row():
+def test_every_parameter_has_one_row_with_its_jobs():
     page = hooks.parameters_page()
-    assert [page.count(f"| `{name}` |") for name in hooks.Config.model_fields] == [1] * len(hooks.Config.model_fields)
+    assert [page.count(f"\n| `{name}` |") for name in all_params()] == [1] * len(all_params())
+    for name, row in (
+        (name, next(line for line in page.splitlines() if f"| `{name}` |" in line)) for name in all_params()
+    ):
+        jobs = row.split("|")[-2].strip().split(", ")
+        assert {job.strip("()") for job in jobs} == {job for job, cfg in JOBS.items() if name in cfg.model_fields}, row
+        assert not jobs[0].startswith("("), f"{name} is in no notebook's cell"
 
 
 def test_the_help_of_a_command():

@@ -6,6 +6,8 @@ import pytest
 from unet_nb.config.recipes import load_params
 from unet_nb.training.fit import fit
 
+pytestmark = pytest.mark.slow
+
 TINY = {
     "data_path": "",
     "device_target": "CPU",

@@ -20,12 +20,12 @@ def predict(*args, cwd: Path) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     "Two untrained networks and a stack that takes long enough to be interrupted."
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.jobs import TrainConfig
     from unet_nb.models.registry import create_model
     from unet_nb.runs.checkpoint import save_checkpoint
     from unet_nb.runtime.device import setup_device
 
-    folder, cfg = tmp_path_factory.mktemp("predict"), Config(base_channels=8, depth=1, crop_size=[64, 64])
+    folder, cfg = tmp_path_factory.mktemp("predict"), TrainConfig(base_channels=8, depth=1, crop_size=[64, 64])
     setup_device(cfg)
     for name in "ab":
         save_checkpoint(folder / f"{name}.ckpt", create_model(cfg), state={"config": cfg.model_dump()})

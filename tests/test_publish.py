@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+
+pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
 TINY = {
@@ -60,10 +63,13 @@ def test_finished_folds_are_not_repeated(folds, folder):
     assert {p: p.stat().st_mtime for p in folds.parent.glob("*fold*/metrics.json")} == before
 
 
-def test_runs_are_compared(folds, folder):
-    again = command(BIN / "unet_nb", "run", "train", "-f", "tiny.yaml", "-p", "seed", 5, cwd=folder)
-    first = command(BIN / "unet_nb", "run", "train", "-f", "tiny.yaml", cwd=folder)
-    names = [Path(d.stdout.splitlines()[-1]).name for d in (first, again)]
+def test_runs_are_compared(trained, folder):
+    from unet_nb.runs.folder import Run
+    from unet_nb.training.fit import fit
+
+    first = Run(shutil.copytree(trained, folder / "runs" / trained.name))
+    again = fit(first.cfg.replace(seed=5, output_path=str(folder / "runs")))
+    names = [run.path.name for run in (first, again)]
     done = command(BIN / "unet_nb", "run", "compare", "-p", "compare", json.dumps(names), cwd=folder)
     assert done.returncode == 0, done.stderr
 

@@ -16,6 +16,8 @@ from unet_nb.runs.checkpoint import checkpoint_name, list_checkpoints
 from unet_nb.runs.folder import Run, run_state
 from unet_nb.training.fit import fit
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("KILLS", 3))  # KILLS=25 python -m pytest tests/test_resume.py -k killed
 
 
@@ -54,7 +56,9 @@ def until(condition, seconds: float = 300):
 @pytest.mark.timeout(1200)
 def test_the_command_interrupted_then_killed_then_resumed(whole, tmp_path):
     folder = tmp_path / "runs"
-    log = lambda: next((p.read_text() for p in folder.glob("*/log.txt")), "")
+
+    def log() -> str:
+        return next((p.read_text() for p in folder.glob("*/log.txt")), "")
 
     process = start(folder, Moment(0, 0, False, command=True))
     until(lambda: "epoch 2/" in log())
@@ -93,7 +97,7 @@ def at_step(number: int, act):
 
 def test_a_folder_that_vanishes(whole, tmp_path):
     moved = tmp_path / "moved"
-    cfg = whole.cfg.model_copy(update={"output_path": str(tmp_path / "runs")})
+    cfg = whole.cfg.replace(output_path=str(tmp_path / "runs"))
     with pytest.raises(OSError, match=f"the run folder {tmp_path}/runs/.* is gone"):
         fit(cfg, on_step=at_step(6, lambda: (tmp_path / "runs").rename(moved)))
     assert not (tmp_path / "runs").exists()
@@ -127,7 +131,7 @@ def fill(path: Path) -> None:
 
 
 def test_a_full_disk(whole, small_disk):
-    cfg = whole.cfg.model_copy(update={"output_path": str(small_disk)})
+    cfg = whole.cfg.replace(output_path=str(small_disk))
     with pytest.raises(OSError, match="the disk is full: cannot write to .* make room, then `unet_nb resume"):
         fit(cfg, on_step=at_step(6, lambda: fill(small_disk / "other")))
     run = Run(next(small_disk.glob("*/status.json")).parent)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from unet_nb.config.jobs import Config
+from unet_nb.config.jobs import TrainConfig
 from unet_nb.studies.plan import plan, plan_text
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = dict(base_channels=8, demo_slices=5, demo_size=64, crop_size=[64, 64], batch_size=2)
@@ -40,7 +42,7 @@ def test_plan_as_json_and_a_mistake_in_words():
 
 
 def test_plan_for_little_memory_tries_one_image_and_two():
-    found = plan(Config(**SMALL | {"batch_size": 4}), steps=1, free=2**22)
+    found = plan(TrainConfig(**SMALL | {"batch_size": 4}), steps=1, free=2**22)
     assert not found["fits"] and not found["measured"] and found["accumulation_steps_that_fit"] is None
     assert "not even a single image fits" in plan_text(found)
 
@@ -48,16 +50,20 @@ def test_plan_for_little_memory_tries_one_image_and_two():
 MANY_EPOCHS = """
 import sys
 from pathlib import Path
-from unet_nb.config.jobs import Config
+from unet_nb.config.jobs import TrainConfig
 from unet_nb.training.fit import fit
 
-def resident(): return int(next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmRSS")).split()[1]) / 1024
+def resident():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 at = {}
 def on_step(trainer, loss):
-    if trainer.step == 1: at[trainer.epoch + 1] = resident()
+    if trainer.step == 1:
+        at[trainer.epoch + 1] = resident()
 
-fit(Config(base_channels=8, demo_slices=5, demo_size=64, crop_size=[64, 64], batch_size=2, epochs=60, repeat=2, keep_checkpoint_max=1, output_path=sys.argv[1]), on_step=on_step)
+small = dict(base_channels=8, demo_slices=5, demo_size=64, crop_size=[64, 64], batch_size=2, epochs=60, repeat=2)
+fit(TrainConfig(**small, keep_checkpoint_max=1, output_path=sys.argv[1]), on_step=on_step)
 print("MiB:", at[5], at[30])
 """
 

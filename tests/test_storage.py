@@ -1,6 +1,7 @@
 """Object storage against a real server on this machine: moto's S3, a process of its own.
 
-It keeps its objects in memory: when it is killed, what was uploaded is gone. Started again it has what lies in a folder, before it answers the first request.
+It keeps its objects in memory: when it is killed, what was uploaded is gone. Started again it has what lies in a
+folder, before it answers the first request.
 """
 
 import json
@@ -19,11 +20,13 @@ pytest.importorskip("s3fs", reason="object storage needs pip install unet_nb[sto
 boto3 = pytest.importorskip("boto3", reason="object storage needs pip install unet_nb[storage]")
 pytest.importorskip("moto.server", reason="the S3 server of these tests needs pip install 'moto[s3]' flask flask-cors")
 
-from unet_nb.config.groups import ConfigError
-from unet_nb.config.jobs import Config
-from unet_nb.core.storage import StorageError, UploadError, fetch, upload
-from unet_nb.data.demo import write_demo
-from unet_nb.runs.folder import Run, start_run
+from unet_nb.config.groups import ConfigError  # noqa: E402
+from unet_nb.config.jobs import TrainConfig  # noqa: E402
+from unet_nb.core.storage import StorageError, UploadError, fetch, upload  # noqa: E402
+from unet_nb.data.demo import write_demo  # noqa: E402
+from unet_nb.runs.folder import Run, start_run  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -41,7 +44,8 @@ folder = Path(sys.argv[2])
 mock_aws().start()                                             # stopping it would empty the store
 s3 = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
 s3.create_bucket(Bucket="bucket")
-for path in folder.rglob("*.*"): s3.put_object(Bucket="bucket", Key=path.relative_to(folder).as_posix(), Body=path.read_bytes())
+for path in folder.rglob("*.*"):
+    s3.put_object(Bucket="bucket", Key=path.relative_to(folder).as_posix(), Body=path.read_bytes())
 main(["-H", "127.0.0.1", "-p", sys.argv[1]])
 """
 
@@ -75,7 +79,8 @@ class Server:
 
     def kill(self):
         if self.process:
-            self.process.kill(), self.process.wait()
+            self.process.kill()
+            self.process.wait()
         self.process = None
 
     def put(self, key: str, content: bytes):
@@ -146,7 +151,10 @@ def env(job, monkeypatch) -> Server:
 
 
 class Job:
-    "A training from s3:// to s3://, started while the server is away, which is then killed in the middle and away again when the upload is due."
+    """A training from s3:// to s3://, started while the server is away.
+
+    The server is then killed in the middle and away again when the upload is due.
+    """
 
     def __init__(self, here: Path):
         self.here, self.server, self.log = here, Server(here / "bucket"), here / "output.txt"
@@ -194,7 +202,8 @@ class Job:
             raise
         finally:
             if training.poll() is None:
-                training.kill(), training.wait()
+                training.kill()
+                training.wait()
         self.output = self.log.read_text()
 
     def wait_for(self, text: str, process: subprocess.Popen, after: str = ""):
@@ -283,12 +292,12 @@ def test_raw_papermill_uploads_a_failure_too(job, tmp_path):
 
 
 def test_an_interruption_is_uploaded_and_a_failed_upload_is_made_good(env, tmp_path):
-    run = start_run(Config(enable_modelarts=True, train_url="s3://bucket/stopped", output_path=str(tmp_path)))
+    run = start_run(TrainConfig(enable_modelarts=True, train_url="s3://bucket/stopped", output_path=str(tmp_path)))
     with pytest.raises(KeyboardInterrupt), run.guard():
         raise KeyboardInterrupt
     assert json.loads(env.get(f"stopped/{run.path.name}")["status.json"])["state"] == "interrupted"
     run = start_run(
-        Config(enable_modelarts=True, train_url="s3://bucket/later", output_path=str(tmp_path), storage_patience=0)
+        TrainConfig(enable_modelarts=True, train_url="s3://bucket/later", output_path=str(tmp_path), storage_patience=0)
     )
     with pytest.raises(UploadError, match="`unet_nb upload .*` uploads it"), run.guard():
         os.environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
@@ -324,7 +333,8 @@ def test_papermill_reads_and_writes_at_obs(env):
 
 def test_names_that_lead_out_of_the_folder(env, tmp_path):
     for i, name in enumerate(("../x", "a/../../x", "/x", "a//../../../x", "link/x")):
-        env.put(f"hostile{i}/{name}", b"x"), env.put(f"hostile{i}/good.txt", b"x")
+        env.put(f"hostile{i}/{name}", b"x")
+        env.put(f"hostile{i}/good.txt", b"x")
         folder = tmp_path / str(i) / "deep"
         folder.mkdir(parents=True)
         (folder / "link").symlink_to(tmp_path)
@@ -365,19 +375,18 @@ def test_errors_in_words(env, tmp_path, monkeypatch):
     env.check_keys(True)
     assert "refuses the credentials of the environment (InvalidAccessKeyId)" in words("s3://bucket/isbi")
     env.check_keys(False)
-    (
-        monkeypatch.delenv("AWS_ACCESS_KEY_ID"),
-        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY"),
-        monkeypatch.setenv("HOME", str(tmp_path)),
-    )
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("HOME", str(tmp_path))
     assert "no credentials in the environment; set AWS_ACCESS_KEY_ID" in words("s3://bucket/isbi")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x"), monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     assert "no answer at http://127.0.0.1:9" in words("s3://bucket/isbi")
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     assert "OBS_ENDPOINT" in words("obs://bucket/isbi")
     monkeypatch.setitem(sys.modules, "s3fs", None)
     assert "pip install unet_nb[storage]" in words("s3://bucket/isbi")
     with pytest.raises(ConfigError) as e:
-        Config(enable_modelarts=True, train_url=f"s3://me:{SECRET}@bucket/runs")
+        TrainConfig(enable_modelarts=True, train_url=f"s3://me:{SECRET}@bucket/runs")
     assert "user name or password" in str(e.value) and SECRET not in str(e.value)

@@ -13,6 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.slow
+
 UNET_NB = str(Path(sys.executable).with_name("unet_nb"))
 TINY = {
     "base_channels": 4,
@@ -138,7 +140,10 @@ def test_impossible_combinations_are_refused_before_anything_starts(tmp_path):
 
 @pytest.fixture(scope="module")
 def scheduled(tmp_path_factory):
-    "A sweep of two runs: one by its line of the job file, the other through submitit's local executor, which stands for Slurm; both report to TensorBoard."
+    """A sweep of two runs that report to TensorBoard.
+
+    One by its line of the job file, the other through submitit's local executor, which stands for Slurm.
+    """
     cwd = tmp_path_factory.mktemp("scheduled")
     (cwd / "two.yaml").write_text("- {lr: 0.01}\n- {lr: 0.02}\n")
     done = unet_nb(

@@ -47,8 +47,23 @@ def test_run_notebooks_define_nothing_and_keep_their_tag(name):
     from unet_nb.config.cells import parameters_cell
 
     cells = [c for c in nbformat.read(ROOT / f"nbs/run/{name}.ipynb", as_version=4).cells if c.cell_type == "code"]
-    assert [c.source for c in cells if "parameters" in c.metadata.get("tags", [])] == [parameters_cell()]
+    assert [c.source for c in cells if "parameters" in c.metadata.get("tags", [])] == [parameters_cell(name)]
     assert not [c.source for c in cells if any(line.startswith(("def ", "class ")) for line in c.source.splitlines())]
+
+
+@pytest.mark.parametrize("name", RUN_NOTEBOOKS)
+def test_a_parameters_cell_is_short_and_formatted(name, tmp_path):
+    from unet_nb.config.cells import parameters_cell
+
+    most = {"compare": 8, "prepare": 25, "train": 75, "cross_validate": 78}.get(name, 40)
+    lines = parameters_cell(name).splitlines()
+    assert len(lines) <= most and max(map(len, lines)) <= 120
+    assert not any(" = '" in line for line in lines)
+    if ruff := shutil.which("ruff", path=Path(sys.executable).parent):
+        (tmp_path / "cell.py").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        subprocess.run(
+            [ruff, "format", "--line-length", "120", "--check", "--isolated", tmp_path / "cell.py"], check=True
+        )
 
 
 def test_notebooks_are_small():
@@ -67,7 +82,7 @@ def test_wheel_holds_notebooks_and_recipes(tmp_path):
     assert {f"unet_nb/notebooks/{n}.ipynb" for n in RUN_NOTEBOOKS} <= set(names)
     assert {f"unet_nb/recipes/{p.name}" for p in (ROOT / "params").glob("*.yaml")} <= set(names)
 
-    # Installed elsewhere, run from a folder of its own, without the clone: the command still finds its notebooks and recipes.
+    # Installed elsewhere, run from a folder of its own, without the clone: notebooks and recipes are still found.
     subprocess.run(
         [
             sys.executable,
@@ -84,7 +99,8 @@ def test_wheel_holds_notebooks_and_recipes(tmp_path):
     )
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import unet_nb; assert unet_nb.__file__.startswith(sys.argv[1]); "
-        "from unet_nb.studies.launch import run_notebooks; from unet_nb.config.recipes import load_params; print(*run_notebooks()); print(load_params('demo').name)"
+        "from unet_nb.studies.launch import run_notebooks; from unet_nb.config.recipes import load_params; "
+        "print(*run_notebooks()); print(load_params('demo').name)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "site")], cwd=tmp_path, check=True, capture_output=True, text=True

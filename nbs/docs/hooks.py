@@ -9,7 +9,8 @@ import click
 import nbformat
 
 from unet_nb.config.cells import params_table
-from unet_nb.config.jobs import Config
+from unet_nb.config.groups import GROUPS, own_params
+from unet_nb.config.values import ALIASES
 
 
 def with_formulas(text: str) -> str:
@@ -49,26 +50,29 @@ def notebook_page(path: str | Path) -> tuple[str, dict[str, bytes]]:
 
 
 def parameters_page() -> str:
-    "Every parameter with type, default and help as Markdown."
-    rows = {name: (kind, default, help) for name, kind, default, help in params_table()}
+    "Every parameter with type, default, help and the jobs that take it as Markdown."
+    rows = {name: row for name, *row in params_table()}
     cell = lambda text: (
         re.sub(r"(?<! )\|(?! )", ", ", text).replace("|", "\\|").replace("<", "&lt;")
     )  # a|b|c, choices: a, b, c
     parts = [
         "# Parameters",
-        "In a recipe (`name: value`), as `-p name value` of a command, or in the first code cell of a run notebook; `unet_nb params` lists them too. "
-        "A name that does not exist is an error that names the nearest one that does. The order and the help texts are those of `unet_nb.config.jobs.Config`.",
+        "In a recipe (`name: value`), as `-p name value` of a command, or in the first code cell of a run notebook, which "
+        "lists those of its job; `unet_nb params` lists them too. A parameter of another job is accepted and left out, and "
+        "the log of the run names it; a name that does not exist is an error that names the nearest one that does. Jobs in "
+        "brackets take a parameter that their notebook does not list: what a checkpoint or an exported file knows itself, "
+        "and what is seldom set.",
     ]
-    for group in reversed(Config.__bases__):
+    heads = ["parameter", "type", "default", "meaning", "jobs"]
+    for group in GROUPS:
         lines = [
-            f"| `{name}` | {cell(kind)} | `{cell(_shortened(default))}` | {cell(help)} |"
-            for name in group.__annotations__
-            for kind, default, help in [rows[name]]
+            f"| `{name}` | {cell(kind)} | `{cell(_shortened(default))}` | {cell(help)} | {', '.join(jobs)} |"
+            for name, (kind, default, help, jobs) in ((name, rows[name]) for name in own_params(group))
         ]
-        parts += [
-            f"## {group.__doc__.rstrip('.')}",
-            "\n".join(["| parameter | type | default | meaning |", "|---|---|---|---|", *lines]),
-        ]
+        table = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *lines]
+        parts += [f"## {group.heading}: {group.__doc__[0].lower()}{group.__doc__[1:].rstrip('.')}", "\n".join(table)]
+    names = [f"| `{alias}` | `{name}` |" for alias, name in ALIASES.items()]
+    parts += ["## Second names of the zoo", "\n".join(["| name | parameter |", "|---|---|", *names])]
     return "\n\n".join(parts) + "\n"
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
 import click
 
@@ -94,7 +95,7 @@ def resume_run(run: str) -> None:
     "Go on with a training run that was killed, interrupted or has failed, where it stopped and in its own folder; its path is printed last."
     from unet_nb.runs.folder import Run
 
-    if Run(run).cfg.run_distribute:
+    if getattr(Run(run).cfg, "run_distribute", False):
         from unet_nb.studies.distributed import resume_ranks
 
         click.echo(resume_ranks(run).path)
@@ -221,7 +222,7 @@ def sweep(
         room.run_sweep(run, jobs, scheduler(cluster, run.path / "submitit", dict(cluster_params)) if cluster else None)
     click.echo(run.path)
     if run.status["state"] == "failed":
-        raise RunFailed(f"{run.status['reason']}; {run.go_on()}")
+        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-009
 @cli.command()
@@ -271,22 +272,23 @@ def plan(files: tuple[str, ...], params: tuple[tuple[str, str], ...], as_json: b
     "Say, from a short trial, what a training will need on this machine: memory, seconds for a step, minutes to the end."
     import json
 
-    from unet_nb.config.recipes import load_params
+    from unet_nb.config.jobs import TrainConfig
+    from unet_nb.config.recipes import merge_params
     from unet_nb.studies.plan import plan as make_plan
     from unet_nb.studies.plan import plan_text
 
-    found = make_plan(load_params(*files, **dict(params)))
+    found = make_plan(TrainConfig(**merge_params(files, dict(params))))
     click.echo(json.dumps(found, indent=2) if as_json else plan_text(found))
 
 # %% ../../nbs/cli/00_command.ipynb #cell-011
 @cli.command()
 @click.argument("names", nargs=-1)
 def params(names: tuple[str, ...]) -> None:
-    "List the parameters with type, default and help (or only those whose name contains one of NAMES)."
-    for name, kind, default, help in params_table():
+    "List the parameters with type, default, help and jobs (or only those whose name contains one of NAMES)."
+    for name, kind, default, help, jobs in params_table():
         if names and not any(n in name for n in names):
             continue
-        click.echo(f"{click.style(name, bold=True)}: {kind} = {default}\n    {help}")
+        click.echo(f"{click.style(name, bold=True)}: {kind} = {default}\n    {help}\n    of {', '.join(jobs)}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-012
 @cli.command(context_settings={"ignore_unknown_options": True})
@@ -316,10 +318,10 @@ def lab(options: tuple[str, ...], folder: str) -> None:
 )
 def runs(output_path: str | None) -> None:
     "List runs with their state and scores."
-    from unet_nb.config.jobs import Config
+    from unet_nb.config.groups import RunParams
     from unet_nb.runs.folder import list_runs
 
-    table = list_runs(output_path or Config().output_path)
+    table = list_runs(output_path or RunParams().output_path)
     click.echo(
         table.to_string(index=False, na_rep="", float_format="{:.4f}".format)
         if len(table)
@@ -381,10 +383,21 @@ def predict(
     for path in predict_files(predictor, images, output, Wanted(probabilities, challenge, color)):
         click.echo(path)
 
+# %% ../../nbs/cli/00_command.ipynb #cell-116
+def _examined(data: str, dataset: str, reading: dict) -> tuple:
+    "What `doctor` examines in the folder `data` and the options for it; without a name the kind is recognised."
+    from unet_nb.config.jobs import PrepareConfig
+    from unet_nb.core.paths import resolve_path
+    from unet_nb.data.sources import recognised, source_of
+
+    dataset = dataset or recognised(resolve_path(data))
+    return source_of(PrepareConfig(data_path=data, dataset=dataset, **reading)).examined()
+
 # %% ../../nbs/cli/00_command.ipynb #cell-016
 @cli.command()
 @click.argument("data")
 @click.option("-c", "--classes", default=2, show_default=True, help="Number of classes, background included.")
+@click.option("--dataset", default="", help="As the parameter dataset (default: what the files in DATA look like).")
 @click.option(
     "--split",
     default=0.8,
@@ -406,6 +419,7 @@ def predict(
 def doctor(
     data: str,
     classes: int,
+    dataset: str,
     split: float,
     group_key: str | None,
     two_class: str,
@@ -413,24 +427,22 @@ def doctor(
     figure: str | None,
     fix_into: str | None,
 ) -> None:
-    "Examine a data set (a folder of images and masks, or of ISBI stacks): what is wrong with it, where, and the fix. Exit code 1 for errors."
+    "Examine a data set (images and masks, ISBI stacks, a kind of your own): what is wrong, where, and the fix. Exit code 1 for errors."
     from unet_nb.core.paths import resolve_path
     from unet_nb.data import doctor as room
-    from unet_nb.data.isbi import load_isbi
 
-    path = resolve_path(data)
-    options = {"split": split, "groups": group_key, "two_class": two_class}
-    is_stack = (path / "train-volume.tif").exists()
-    report = room.examine(load_isbi(path) if is_stack else path, classes, **options)
+    reading = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
+    examined, options = _examined(data, dataset, reading)
+    report = room.examine(examined, classes, **options)
     click.echo(report.to_json() if as_json else str(report))
     if figure:
         from unet_nb.figures.plots import save_figure
 
         click.echo(f"examples: {save_figure(report.figure(), figure)}")
-    if fix_into and is_stack:
-        raise click.UsageError("--fix-into works on folders of images and masks; ISBI stacks are read as they are")
+    if fix_into and not isinstance(examined, Path):
+        raise click.UsageError("--fix-into works on folders of images and masks; other data are read as they are")
     if fix_into:
-        click.echo(str(room.fix_into(path, resolve_path(fix_into), classes, **options)))
+        click.echo(str(room.fix_into(examined, resolve_path(fix_into), classes, **options)))
     if not report.ok:
         sys.exit(1)
 

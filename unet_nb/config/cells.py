@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import ast
+import json
 from typing import Any, Literal, get_args, get_origin
 
-from .groups import ConfigError
-from .jobs import Config, default_of
-from .values import ALIASES, is_union, parse_value, unknown_parameter
+from pydantic.fields import FieldInfo
+
+from .groups import ConfigError, all_params, default_of, own_params
+from .jobs import JOBS, job_config, listed_groups
+from .values import ALIASES, RETIRED, is_union, parse_value, unknown_parameter
+from ..core.registry import Registry
 
 # %% auto #0
 __all__ = ['parameters_cell', 'notebook_params', 'params_table']
@@ -24,40 +28,47 @@ def _type_text(annotation: Any) -> str:
     return str(annotation) if get_origin(annotation) else annotation.__name__
 
 # %% ../../nbs/config/05_cells.ipynb #cell-006
-def parameters_cell() -> str:
-    "Source of the cell tagged `parameters`: every parameter with type, default and help, in groups."
-    lines = []
-    for group in reversed(Config.__bases__):
-        lines += ["", f"# {group.__doc__}"]
-        for name in group.__annotations__:
+def parameters_cell(job: str) -> str:
+    "Source of the cell tagged `parameters` of a job's notebook: its parameters with type, default and help, under headings."
+    lines, heading = [], ""
+    for group in listed_groups(job_config(job)):
+        if group.heading != heading:
+            lines.append(f"# {(heading := group.heading)}")
+        for name in own_params(group):
             field = group.model_fields[name]
             kind = _type_text(field.annotation).split(" | ")[0]  # papermill reads plain types only
-            lines.append(f"{name}: {kind} = {default_of(field)!r}  # {field.description}")
-    return "\n".join(lines[1:])
+            lines.append(f"{name}: {kind} = {_literal(default_of(field))}  # {field.description}")
+    return "\n".join(lines)
+
+
+def _literal(value: Any) -> str:
+    "A value as Python source with double quotes, as `ruff format` writes it."
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return f"[{', '.join(map(_literal, value))}]" if isinstance(value, list) else repr(value)
 
 # %% ../../nbs/config/05_cells.ipynb #cell-009
 def notebook_params(namespace: dict[str, Any]) -> dict[str, Any]:
-    """The parameters given in a notebook: among its variables (`globals()`) those that differ from the default or that papermill injected.
+    """The parameters given in a notebook: variables (`globals()`) that differ from the default or that papermill injected.
 
-    Plain values (numbers, text, lists, None) with a name that is no parameter raise `ConfigError`; names with a leading underscore are left alone.
+    Plain values (numbers, text, lists, None) with a name that is no parameter of any job raise `ConfigError`; names with a leading
+    underscore are left alone.
     """
-    plain = (bool, int, float, str, list, dict, type(None))
+    plain, known = (bool, int, float, str, list, dict, type(None)), all_params()
     found = {
         k: v for k, v in namespace.items() if not k.startswith("_") and k not in ("In", "Out") and isinstance(v, plain)
     }
     for name in found:
-        if ALIASES.get(name, name) not in Config.model_fields:
+        if ALIASES.get(name, name) not in known and name not in RETIRED:
             raise ConfigError(
-                f"{unknown_parameter(name, Config.model_fields)} (a variable of your own in this notebook needs a name that begins with _)"
+                f"{unknown_parameter(name, known)} "
+                "(a variable of your own in this notebook needs a name that begins with _)"
             )
     given = _injected(namespace.get("In", []))
-    return {
-        k: v
-        for k, v in found.items()
-        if k in ALIASES
-        or k in given
-        or parse_value(v, Config.model_fields[k].annotation) != default_of(Config.model_fields[k])
-    }
+    usual = [
+        k for k in found.keys() & known.keys() if parse_value(found[k], known[k].annotation) == default_of(known[k])
+    ]
+    return {k: v for k, v in found.items() if k in given or k not in usual}
 
 # %% ../../nbs/config/05_cells.ipynb #cell-010
 def _injected(sources: list[str]) -> set[str]:
@@ -72,12 +83,23 @@ def _injected(sources: list[str]) -> set[str]:
     return {target.id for node in statements for target in node.targets if isinstance(target, ast.Name)}
 
 # %% ../../nbs/config/05_cells.ipynb #cell-013
-def params_table() -> list[tuple[str, str, str, str]]:
-    "A row (name, type, default, help) for each parameter."
-    return [
-        (n, _choices(f.annotation), repr(default_of(f)), f.description or "") for n, f in Config.model_fields.items()
-    ]
+def params_table() -> list[tuple[str, str, str, str, list[str]]]:
+    """A row (name, type, default, help, jobs) for each parameter.
+
+    `jobs` are those whose notebook lists it, then in brackets those that take it all the same.
+    """
+    return [(n, _choices(f), repr(default_of(f)), f.description or "", _jobs_of(n)) for n, f in all_params().items()]
 
 
-def _choices(annotation: Any) -> str:
-    return "|".join(map(str, get_args(annotation))) if get_origin(annotation) is Literal else _type_text(annotation)
+def _jobs_of(name: str) -> list[str]:
+    listed = {job: {n for g in listed_groups(config) for n in own_params(g)} for job, config in JOBS.items()}
+    takes = [job for job, config in JOBS.items() if name in config.model_fields]
+    return [j for j in takes if name in listed[j]] + [f"({j})" for j in takes if name not in listed[j]]
+
+
+def _choices(field: FieldInfo) -> str:
+    "The values of a field that has a list or a register of them, else its type."
+    if get_origin(field.annotation) is Literal:
+        return "|".join(map(str, get_args(field.annotation)))
+    checks = [getattr(getattr(check, "func", None), "__self__", None) for check in field.metadata]
+    return next(("|".join(names) for names in checks if isinstance(names, Registry)), _type_text(field.annotation))

@@ -5,308 +5,498 @@
 # %% ../../nbs/config/00_groups.ipynb #cell-003
 from __future__ import annotations
 
-from typing import Any, Literal
+import inspect
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
+from .datasets import DatasetName
+from .geometry import NETWORKS, Geometry, geometry_of
 from ..core.colors import PALETTE
 from ..core.errors import ShortTraceback
+from ..core.registry import Registry
 
 # %% auto #0
-__all__ = ['ModelName', 'Size', 'ConfigError', 'Params', 'param', 'ModelParams', 'DataParams', 'TrainParams', 'EvalParams',
-           'RunParams', 'ExportParams', 'CloudParams']
+__all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', 'Params', 'own_params', 'all_params', 'param',
+           'default_of', 'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'ModelParams',
+           'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams',
+           'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ColorParams',
+           'CheckpointParams', 'ExportParams', 'ModelFileParams', 'TwoStepParams', 'CompareParams', 'JobsParams',
+           'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams',
+           'FetchCheckpointParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-006
 class ConfigError(ShortTraceback, ValueError):
     "A parameter that does not exist, has a wrong value, or does not go with the others; the message says which and what to do."
 
 # %% ../../nbs/config/00_groups.ipynb #cell-007
-class Params(BaseModel):
-    "Base of the parameter groups: unknown names are refused and assignments are checked."
+GROUPS: list[type[Params]] = []  # in the order of their definition, which is the order in which a reader sees them
 
+
+class Params(BaseModel):
+    """Base of the parameter groups: unknown names are refused and assignments are checked.
+
+    A class with parameters of its own is a group, kept in `GROUPS`; `heading` stands above it in a notebook's cell. A method `_check_…` returns
+    what is wrong with the values together, in a sentence that begins with a parameter's name, or None; a job's configuration calls them all.
+    """
+
+    heading: ClassVar[str] = ""
     model_config = ConfigDict(
         extra="forbid", validate_assignment=True, protected_namespaces=(), allow_inf_nan=False, str_max_length=4096
     )
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        if own_params(cls):
+            GROUPS.append(cls)
+
 # %% ../../nbs/config/00_groups.ipynb #cell-008
+def own_params(group: type[Params]) -> list[str]:
+    "Names of the parameters that `group` itself defines, without those of the groups it builds on."
+    return [name for name in inspect.get_annotations(group) if name in group.model_fields]
+
+
+def all_params() -> dict[str, FieldInfo]:
+    "Every parameter of the kit by name, group by group."
+    return {name: group.model_fields[name] for group in GROUPS for name in own_params(group)}
+
+# %% ../../nbs/config/00_groups.ipynb #cell-028
 def param(default: Any, help: str, **limits: Any) -> Any:
     "A parameter with its default, its help text and its limits (`gt`, `ge`, `le`, … of pydantic)."
     if isinstance(default, (list, dict)):
         return Field(default_factory=lambda: type(default)(default), description=help, **limits)
     return Field(default, description=help, **limits)
 
-# %% ../../nbs/config/00_groups.ipynb #cell-011
-ModelName = Literal["unet_medical", "unet_simple", "unet_nested", "unet_fast"]
+
+def default_of(field: FieldInfo) -> Any:
+    "The default of a parameter; a list is a new one at each call."
+    return field.get_default(call_default_factory=True)
+
+# %% ../../nbs/config/00_groups.ipynb #cell-029
 Size = list[int]
 
-# %% ../../nbs/config/00_groups.ipynb #cell-012
-class ModelParams(Params):
-    "Which network, and its shape."
 
-    model_name: ModelName = param(
-        "unet_fast",
-        "network: unet_medical (2015, valid convolutions), unet_simple, unet_nested (UNet++), unet_fast (space-to-depth stem)",
-    )
+class ClassParams(Params):
+    "What the classes are."
+
+    heading = "The data"
     num_classes: int = param(2, "number of classes, background included", ge=2, le=255)
-    num_channels: int = param(1, "channels of the input image: 1 grey, 3 colour", ge=1, le=1024)
-    base_channels: int | None = param(
-        None,
-        "channels at the first level, doubled at each; None: the network's own (64 unet_medical, else 32)",
-        ge=1,
-        le=4096,
-    )
-    depth: int | None = param(
-        None, "number of down-samplings by 2; None: the network's own (2 for unet_fast, else 4)", ge=1, le=8
-    )
-    stem_factor: int = param(4, "unet_fast: side of the pixel block that the stem folds into channels", ge=1, le=16)
-    use_bn: bool = param(True, "unet_simple, unet_nested: BatchNorm in the encoder blocks")
-    use_deconv: bool = param(
-        True, "unet_simple, unet_nested: up-sample by transposed convolution; False: bilinear and 1x1 convolution"
-    )
-    use_ds: bool = param(True, "unet_nested: deep supervision, one loss for each of its heads")
-    level: int | None = param(
-        None,
-        "unet_nested: the pruned network L1, L2, … that computes only the nodes of its head; None: the whole",
-        ge=1,
-        le=8,
-    )
+    ignore_index: int = param(255, "class id of pixels that count neither in the loss nor in the scores", ge=0, le=255)
+    coco_classes: list[str] = param([], "COCO: names of the classes, background first; the index is a mask's value")
+
+    def _check_names(self) -> str | None:
+        if not self.coco_classes or len(self.coco_classes) == self.num_classes:
+            return None
+        return f"coco_classes: {len(self.coco_classes)} names for num_classes {self.num_classes}; background counts too"
+
+    def _check_ignored_class(self) -> str | None:
+        if self.ignore_index >= self.num_classes:
+            return None
+        return f"ignore_index: {self.ignore_index} is also a class id (num_classes is {self.num_classes})"
 
 # %% ../../nbs/config/00_groups.ipynb #cell-015
-class DataParams(Params):
-    "Where images come from, how they are cut, split and augmented."
+class DataParams(ClassParams):
+    "Where images and masks are, and how they are read."
 
+    heading = "The data"
     data_path: str = param(
-        "", "folder of the data set (ISBI: train-volume.tif and train-labels.tif); empty: a small generated stack"
+        "", "folder of the data set (ISBI: train-volume.tif, train-labels.tif); empty: generated stack"
     )
-    dataset: Literal["ISBI", "Cell_nuclei", "COCO", "folder"] = param(
-        "ISBI", "layout of data_path: ISBI stacks; else a folder with <id>/image.* + <id>/mask.*, or images/ + masks/"
+    dataset: DatasetName = param("ISBI", "ISBI (stacks), or a folder with <id>/image.* + mask.* or images/ + masks/")
+    two_class: Literal["auto", "ids", "half", "nonzero"] = param(
+        "auto", "folder data, 2 classes: masks as auto (0/1 or black/white), ids, half (of white), nonzero"
     )
-    image_size: Size = param(
-        [256, 256],
-        "size to which images are resized: [height, width] (folder data sets: [width, height], as in the zoo)",
-        min_length=2,
-        max_length=2,
-    )
-    crop: Size | None = param(
-        None, "unet_medical: the image is resized to this and zero-padded to image_size", min_length=2, max_length=2
-    )
-    crop_size: Size | None = param(
-        None,
-        "train on random crops [height, width] at native resolution instead of resizing; whole images are scored",
-        min_length=2,
-        max_length=2,
-    )
+
+
+class DemoParams(Params):
+    "The generated stack, where there is no data_path."
+
+    heading = "The data"
+    demo_slices: int = param(10, "generated stack: number of slices", ge=5, le=1000)
+    demo_size: int = param(256, "generated stack: height and width in pixels", ge=64, le=8192)
+
+# %% ../../nbs/config/00_groups.ipynb #cell-030
+class FoldParams(Params):
+    "Which images are held out."
+
+    heading = "The data"
     cross_valid_ind: int = param(1, "fold that is held out", ge=0)
     num_folds: int = param(5, "number of folds", ge=2)
     fold_scheme: Literal["zoo", "shuffled", "blocks"] = param(
-        "zoo",
-        "how num_folds folds are cut: zoo (ISBI: its shuffled folds; folder data: one cut at split), shuffled, blocks (neighbours together); shuffled and blocks keep groups of group_key whole",
+        "zoo", "zoo (ISBI: shuffled; folder data: cut at split), shuffled, blocks (of neighbours)"
     )
-    split: float = param(
-        0.8, "folder data: share of the sorted ids that trains; 1.0: folders train/ and val/", gt=0, le=1
-    )
-    group_key: str = param(
-        "",
-        "folder data: keeps samples of a group on one side of the split; a regular expression with one group on the id, or a CSV file id,group",
-    )
-    two_class: Literal["auto", "ids", "half", "nonzero"] = param(
-        "auto",
-        "folder data, two classes: how masks are read: auto (0/1 or black and white), ids, half (above half of white), nonzero",
-    )
-    channel_order: Literal["RGB", "BGR"] = param(
-        "RGB", "folder data: order of colour channels; BGR for checkpoints of the zoo"
-    )
-    foreground_crops: float = param(
-        0.0, "crop_size: share of the crops that are centred on a pixel of a class other than 0", ge=0, le=1
-    )
-    train_augment: bool = param(True, "augment training images")
-    augment: str | list[str] = param(
-        "zoo", "augmentation preset (zoo, zoo_folder, em, em_elastic) or a list of steps, see data.augment"
-    )
-    ignore_index: int = param(255, "class id of pixels that count neither in the loss nor in the scores", ge=0, le=255)
-    demo_slices: int = param(10, "generated stack: number of slices", ge=5, le=1000)
-    demo_size: int = param(256, "generated stack: height and width in pixels", ge=64, le=8192)
-    coco_classes: list[str] = param(
-        [], "COCO: names of the classes, background first; a mask's value is the index in this list"
-    )
+    split: float = param(0.8, "folder data: share of the sorted ids that trains; 1.0: folders train/, val/", gt=0, le=1)
+    group_key: str = param("", "folder data: keep groups together: regular expression on the id, or CSV file id,group")
+
+    def _check_fold(self) -> str | None:
+        if self.cross_valid_ind <= self.num_folds:
+            return None
+        return f"cross_valid_ind: {self.cross_valid_ind} is more than num_folds ({self.num_folds})"
+
+# %% ../../nbs/config/00_groups.ipynb #cell-031
+class PrepareParams(Params):
+    "How originals become a data set that training reads."
+
+    heading = "The data"
+    source_path: str = param("", "folder or zip archive of the original nuclei data set; written to data_path")
     anno_json: str = param("", "COCO: annotation file of the training images")
     val_anno_json: str = param("", "COCO: annotation file of the validation images")
     coco_dir: str = param("", "COCO: folder of the training images")
     val_coco_dir: str = param("", "COCO: folder of the validation images")
-    source_path: str = param(
-        "", "prepare: folder or zip archive of the original nuclei data set; data_path is where it is written to"
-    )
     crowd: Literal["class", "ignore", "skip"] = param(
-        "class", "prepare, COCO: crowd regions count as their class, are ignored, or are left out"
+        "class", "COCO: crowd regions count as their class, are ignored, or left out (skip)"
     )
-    keep_empty: bool = param(True, "prepare, COCO: also convert images without any of the chosen classes")
-    keep_jpeg: bool = param(False, "prepare, COCO: copy JPEG images instead of writing PNG")
-    keep_instances: bool = param(True, "prepare: keep numbered objects beside the masks, so that objects can be scored")
-    workers: int = param(0, "prepare: processes; 0: one for each processor", ge=0)
+    keep_empty: bool = param(True, "COCO: also convert images without any of the chosen classes")
+    keep_jpeg: bool = param(False, "COCO: copy JPEG images instead of writing PNG")
+    keep_instances: bool = param(True, "keep numbered objects beside the masks, so that objects can be scored")
+    workers: int = param(0, "processes; 0: one for each processor", ge=0)
 
-# %% ../../nbs/config/00_groups.ipynb #cell-018
-class TrainParams(Params):
-    "Optimiser, schedule, loss and what is kept."
+# %% ../../nbs/config/00_groups.ipynb #cell-011
+ModelName = Annotated[str, AfterValidator(NETWORKS.spelling)]
 
-    lr: float = param(0.002, "learning rate; the peak of the one-cycle schedule", gt=0)
-    lr_schedule: Literal["constant", "one_cycle"] = param("constant", "learning rate over the steps")
-    warmup: float = param(0.25, "one_cycle: share of the steps in which the rate rises", ge=0, lt=1)
-    optimizer: Literal["adam", "adamw"] = param(
-        "adam", "adam (weight decay added to the gradient, as the zoo) or adamw (decoupled)"
+# %% ../../nbs/config/00_groups.ipynb #cell-012
+class ModelParams(ClassParams):
+    "Which network, and its shape."
+
+    heading = "The network"
+    model_name: ModelName = param("unet_fast", "unet_medical (2015), unet_simple, unet_nested (UNet++), unet_fast")
+    num_channels: int = param(1, "channels of the input image: 1 grey, 3 colour", ge=1, le=1024)
+    base_channels: int | None = param(
+        None, "channels of level 1, doubled at each; None: 64 (unet_medical) or 32", ge=1, le=4096
     )
-    weight_decay: float = param(0.0005, "weight decay", ge=0)
-    loss: Literal["ce", "dice", "ce_dice", "focal", "tversky", "lovasz"] = param(
-        "ce", "ce (softmax cross-entropy), dice (soft), ce_dice (their sum), focal, tversky, lovasz"
+    depth: int | None = param(None, "down-samplings by 2; None: the network's own, 2 (unet_fast) or 4", ge=1, le=8)
+    stem_factor: int = param(4, "unet_fast: side of the pixel block that the stem folds into channels", ge=1, le=16)
+    use_bn: bool = param(True, "unet_simple, unet_nested: BatchNorm in the encoder blocks")
+    use_deconv: bool = param(True, "unet_simple, unet_nested: up by transposed convolution; False: bilinear, 1x1")
+    use_ds: bool = param(True, "unet_nested: deep supervision, one loss for each of its heads")
+    level: int | None = param(None, "unet_nested: pruned network L1, L2, … up to its head; None: the whole", ge=1, le=8)
+
+    @property
+    def geometry(self) -> Geometry:
+        "Which sizes the chosen network takes, what it answers for, how far it sees."
+        return geometry_of(self)
+
+# %% ../../nbs/config/00_groups.ipynb #cell-032
+class InputParams(Params):
+    "How an image becomes the network's input."
+
+    heading = "The network"
+    image_size: Size = param(
+        [256, 256],
+        "resized to this [height, width] (folder data: [width, height], as the zoo)",
+        min_length=2,
+        max_length=2,
     )
-    class_weights: list[float] | Literal["balanced"] | None = param(
+    crop: Size | None = param(
+        None, "unet_medical: resized to this, zero-padded to image_size", min_length=2, max_length=2
+    )
+    crop_size: Size | None = param(
         None,
-        "ce, ce_dice, focal: a weight for each class; balanced: from the frequencies in the training masks; None: all 1",
+        "native crops [height, width] instead of resizing; whole images are scored",
+        min_length=2,
+        max_length=2,
+    )
+    channel_order: Literal["RGB", "BGR"] = param("RGB", "folder data: order of channels; BGR for the zoo's checkpoints")
+
+    def _check_extent(self) -> str | None:
+        for name in ("image_size", "crop", "crop_size"):
+            if any(not 1 <= n <= 2**14 for n in getattr(self, name) or ()):
+                return f"{name}: {getattr(self, name)} pixels are out of range; a side has 1 to {2**14}"
+        return None
+
+# %% ../../nbs/config/00_groups.ipynb #cell-033
+class AugmentParams(Params):
+    "How training images are varied."
+
+    heading = "The training"
+    train_augment: bool = param(True, "augment training images")
+    augment: str | list[str] = param("zoo", "zoo, zoo_folder, em, em_elastic, or a list of steps, see data.augment")
+    foreground_crops: float = param(
+        0.0, "crop_size: share of the crops that are centred on a pixel of a class other than 0", ge=0, le=1
+    )
+
+# %% ../../nbs/config/00_groups.ipynb #cell-046
+LOSSES = Registry("loss")  # by name, whether it weighs pixels and classes; the losses themselves are in `models.losses`
+LOSSES |= {"ce": True, "dice": False, "ce_dice": True, "focal": True, "tversky": False, "lovasz": False}
+LossName = Annotated[str, AfterValidator(LOSSES.spelling)]
+
+# %% ../../nbs/config/00_groups.ipynb #cell-034
+class LossParams(ClassParams):
+    "What is minimised."
+
+    heading = "The training"
+    loss: LossName = param("ce", "ce (softmax cross-entropy), dice (soft), ce_dice (sum), focal, tversky, lovasz")
+    class_weights: list[float] | Literal["balanced"] | None = param(
+        None, "ce, ce_dice, focal: one a class; balanced: by frequency; None: 1"
     )
     border_weight: float = param(
-        0.0,
-        "ce, ce_dice, focal: extra weight of pixels between touching objects (w0 of the U-Net paper, there 10); 0: none",
-        ge=0,
+        0.0, "ce, ce_dice, focal: extra weight between touching objects (the U-Net paper: 10)", ge=0
     )
     focal_gamma: float = param(2.0, "focal: exponent that turns down easy pixels", ge=0)
-    epochs: int = param(30, "passes over the training images (one device)", ge=1, le=10**9)
-    repeat: int = param(10, "passes over the training images inside one epoch", ge=1, le=10**9)
-    distribute_epochs: int = param(1600, "passes over the training images, distributed training", ge=1, le=10**9)
-    batch_size: int = param(4, "images in a step (one device)", ge=1, le=2**16)
-    accumulation_steps: int = param(
-        1,
-        "a step works its batch off in this many equal parts and averages their gradients: less memory; BatchNorm and Dice see the parts",
-        ge=1,
-        le=2**16,
+
+    def _check_border(self) -> str | None:
+        if not self.border_weight or LOSSES[self.loss]:
+            return None
+        weighing = ", ".join(name for name, weighs in LOSSES.items() if weighs)
+        return f"border_weight: the loss {self.loss} does not weigh pixels; use one of {weighing}"
+
+    def _check_weights(self) -> str | None:
+        given, classes = self.class_weights, self.num_classes
+        if not isinstance(given, list) or len(given) == classes:
+            return None
+        return f"class_weights: {len(given)} weights for {classes} classes; give one for each class, background first"
+
+# %% ../../nbs/config/00_groups.ipynb #cell-018
+class OptimizerParams(Params):
+    "Optimiser, learning rate and precision."
+
+    heading = "The training"
+    lr: float = param(0.002, "learning rate; the peak of the one-cycle schedule", gt=0)
+    lr_schedule: Literal["constant", "one_cycle"] = param(
+        "constant", "learning rate over the steps: constant, one_cycle"
     )
-    distribute_batchsize: int = param(16, "images in a step and device, distributed training", ge=1, le=2**16)
-    seed: int = param(1, "seed of Python, NumPy, MindSpore and the data order", ge=0, lt=2**31)
+    warmup: float = param(0.25, "one_cycle: share of the steps in which the rate rises", ge=0, lt=1)
+    optimizer: Literal["adam", "adamw"] = param(
+        "adam", "adam (decay added to the gradient, as the zoo), adamw (decoupled)"
+    )
+    weight_decay: float = param(0.0005, "weight decay", ge=0)
     loss_scale: float = param(
         1024.0, "factor on the loss against underflow in float16, taken out of the gradients", gt=0
     )
-    FixedLossScaleManager: float = param(
-        1024.0, "second name of loss_scale in the zoo's files; must agree with it", gt=0
-    )
     amp_level: Literal["auto", "O0", "O1", "O2", "O3"] = param("auto", "mixed precision; auto: O3 on Ascend, else O0")
+
+# %% ../../nbs/config/00_groups.ipynb #cell-035
+class EpochParams(Params):
+    "Batches and epochs."
+
+    heading = "The training"
+    epochs: int = param(30, "passes over the training images (one device)", ge=1, le=10**9)
+    repeat: int = param(10, "passes over the training images inside one epoch", ge=1, le=10**9)
+    batch_size: int = param(4, "images in a step (one device)", ge=1, le=2**16)
+    accumulation_steps: int = param(
+        1, "equal parts of a batch whose gradients are averaged: less memory", ge=1, le=2**16
+    )
+    early_stop: int = param(0, "stop after this many evaluations without a better score; 0: never", ge=0)
+
+
+class KeepParams(Params):
+    "Which checkpoints are kept, and where."
+
+    heading = "The training"
+    checkpoint_path: str = param("checkpoints", "folder of the checkpoints inside the run folder")
+    keep_checkpoint_max: int = param(10, "checkpoints kept, the newest", ge=1)
+
+    def _check_folder(self) -> str | None:
+        path = Path(self.checkpoint_path)
+        if not path.is_absolute() and ".." not in path.parts:
+            return None
+        return (
+            f"checkpoint_path: '{self.checkpoint_path}' must be a folder inside the run folder, such as 'checkpoints'"
+        )
+
+# %% ../../nbs/config/00_groups.ipynb #cell-036
+class ResumeParams(Params):
+    "From which checkpoint the training starts."
+
+    heading = "The training"
     resume: bool = param(False, "start from resume_ckpt; with its optimiser state and epoch where it has them")
     resume_ckpt: str = param("./", "checkpoint to start from, or a folder whose newest is taken")
-    transfer_training: bool = param(False, "with resume: take only the weights, without those that filter_weight names")
-    filter_weight: list[str] = param(
-        ["outc", "final"], "transfer_training: parameters whose names contain one of these start anew"
+    transfer_training: bool = param(False, "with resume: take only the weights, without those of filter_weight")
+    filter_weight: list[str] = param(["outc", "final"], "transfer_training: names with one of these start anew")
+
+    def _check_transfer(self) -> str | None:
+        if self.resume or not self.transfer_training:
+            return None
+        return "transfer_training: needs resume: True and resume_ckpt, the checkpoint to start from"
+
+# %% ../../nbs/config/00_groups.ipynb #cell-037
+class RanksParams(Params):
+    "Training in several processes."
+
+    heading = "The training"
+    run_distribute: bool = param(False, "data-parallel training in several processes; --workers N sets this")
+    distribute_epochs: int = param(1600, "passes over the training images, distributed training", ge=1, le=10**9)
+    distribute_batchsize: int = param(16, "images in a step and device, distributed training", ge=1, le=2**16)
+    is_save_on_master: bool = param(True, "distributed: checkpoints on rank 0 only")
+
+
+class RecordParams(Params):
+    "What is recorded of a training beside its run folder."
+
+    heading = "The training"
+    tracker: Literal["none", "mlflow", "tensorboard"] = param(
+        "none", "also report to mlflow (MLFLOW_TRACKING_URI, else mlflow.db) or tensorboard"
     )
-    keep_checkpoint_max: int = param(10, "checkpoints kept, the newest", ge=1)
-    early_stop: int = param(0, "stop after this many evaluations without a better score; 0: never", ge=0)
+    enable_profiling: bool = param(False, "record steps with MindSpore's profiler; operators go to profile/")
+    profile_steps: int = param(10, "enable_profiling: steps after the first, at most those of an epoch", ge=1)
 
 # %% ../../nbs/config/00_groups.ipynb #cell-021
 class EvalParams(Params):
-    "When and how the validation images are scored."
+    "When the validation images are scored during training."
 
+    heading = "The scores"
     run_eval: bool = param(True, "score the validation images during training and keep best.ckpt")
-    eval_metrics: Literal["dice_coeff", "iou"] = param("dice_coeff", "score that decides which checkpoint is the best")
     eval_start_epoch: int = param(0, "first epoch after which run_eval scores", ge=0)
     eval_interval: int = param(1, "epochs between two evaluations", ge=1)
+
+
+class MetricParams(Params):
+    "Which score decides."
+
+    heading = "The scores"
+    eval_metrics: Literal["dice_coeff", "iou"] = param(
+        "dice_coeff", "score that decides which is the best: dice_coeff, iou"
+    )
+
+# %% ../../nbs/config/00_groups.ipynb #cell-038
+class ScoreParams(Params):
+    "How images are predicted and scored."
+
+    heading = "The scores"
     eval_activate: Literal["Softmax", "Argmax"] = param(
         "Softmax", "the zoo's dice on probabilities (Softmax) or on decided classes (Argmax)"
     )
     eval_resize: bool = param(False, "the zoo's dice at the label's own size instead of the network's")
     include_background: bool = param(True, "the zoo's dice counts class 0 too")
     tta: bool = param(False, "test-time augmentation: average over flips and quarter turns")
-    show_eval: bool = param(
-        False, "draw image, label, prediction and errors of every validation image into the run's figures"
-    )
-    color: list[Size] = param(PALETTE, "RGB colours of the classes in figures, repeated as needed")
-    checkpoint_file_path: str = param("", "checkpoint to evaluate or export; a run folder means its best (else newest)")
 
-# %% ../../nbs/config/00_groups.ipynb #cell-024
-class RunParams(Params):
-    "Where results go, and on which device the work is done."
 
-    name: str = param("", "name of the run; empty: network and data set")
-    output_path: str = param("runs", "folder that holds the run folders")
-    checkpoint_path: str = param("checkpoints", "folder of the checkpoints inside the run folder")
-    run_dir: str = param("", "run folder to write to (set by the command line); empty: a new one in output_path")
-    device_target: Literal["CPU", "GPU", "Ascend"] = param("CPU", "device")
-    jobs: int = param(
-        1,
-        "cross_validate, sweep: trainings at the same time; they share the processor's cores, or take a card each",
-        ge=1,
-    )
-    members: int = param(
-        1,
-        "cross_validate: networks trained for each fold, with seeds seed, seed + 1, …; they answer as an ensemble",
-        ge=1,
-    )
-    compare: list[str] = param(
-        [],
-        "compare: runs to compare, folders or names (or patterns) below output_path; the first is what the others are compared with; empty: the newest finished runs",
-    )
-    bench_cases: list[str] = param(
-        ["unet_fast:8:2:64"],
-        "benchmark: what is timed, network:base_channels:batch:side of the crop; unet_fast, unet_simple, unet_nested",
-        min_length=1,
-    )
-    bench_rounds: int = param(3, "benchmark: turns of each worker", ge=1)
-    bench_seeds: int = param(
-        0,
-        "benchmark: trainings with seeds seed, seed + 1, … that are timed from the start of their process to bench_scores; 0: none",
-        ge=0,
-    )
-    bench_scores: list[float] = param([0.9111, 0.925], "benchmark: the zoo's dice to be reached", min_length=1)
-    bench_ranks: list[int] = param(
-        [], "benchmark: numbers of processes whose training speeds are compared, on the generated stack; empty: none"
-    )
-    torch_python: str = param("", "benchmark: a Python interpreter that has PyTorch; empty: this one")
-    tracker: Literal["none", "mlflow", "tensorboard"] = param(
-        "none",
-        "train: also report to MLflow (MLFLOW_TRACKING_URI, else mlflow.db in the run folder) or TensorBoard (tensorboard/ in the run folder)",
-    )
-    enable_profiling: bool = param(
-        False,
-        "train: record some steps with MindSpore's profiler and write a table of operators to profile/ in the run folder",
-    )
-    profile_steps: int = param(
-        10, "enable_profiling: steps to record, after the first, which compiles; at most those of one epoch", ge=1
-    )
-    run_distribute: bool = param(
-        False, "data-parallel training in several processes; the command line's --workers N starts them and sets this"
-    )
-    rank: int = param(0, "distributed: rank of this process (set by the command line, to be read; msrun decides)", ge=0)
-    is_save_on_master: bool = param(True, "distributed: checkpoints on rank 0 only")
+class FigureParams(Params):
+    "What is drawn of the predictions."
+
+    heading = "The scores"
+    show_eval: bool = param(False, "draw every validation image with label, prediction and errors")
+
+# %% ../../nbs/config/00_groups.ipynb #cell-039
+class ColorParams(Params):
+    "How classes are coloured."
+
+    heading = "The scores"
+    color: list[Size] | None = param(None, "RGB colours of the classes in figures, repeated as needed; None: the kit's")
+
+    @property
+    def palette(self) -> list[Size]:
+        "RGB colours of the classes, 0 to 255, repeated as needed: `color`, or the kit's own."
+        return PALETTE if self.color is None else self.color
+
+    def _check_color(self) -> str | None:
+        if self.palette and all(len(rgb) == 3 and all(0 <= v <= 255 for v in rgb) for rgb in self.palette):
+            return None
+        return "color: needs at least one colour, as [red, green, blue] from 0 to 255"
 
 # %% ../../nbs/config/00_groups.ipynb #cell-025
-class ExportParams(Params):
-    "Export and inference files."
+class CheckpointParams(Params):
+    "Which checkpoint is taken."
 
-    file_name: str = param("unet", "name of the exported file, without suffix")
-    model_file: str = param(
-        "", "exported file to evaluate (.onnx, .mindir), or the run folder of an export; empty: the newest export"
+    heading = "The model"
+    checkpoint_file_path: str = param(
+        "", "checkpoint, or a run folder: its best (else newest); empty: the newest run's"
     )
-    export_report: bool = param(False, "export: also float16 and int8 variants, and a table of size, score and latency")
-    file_format: Literal["MINDIR", "AIR", "ONNX"] = param("MINDIR", "format of the exported file")
+
+
+class ExportParams(Params):
+    "What is written."
+
+    heading = "The model"
+    file_name: str = param("unet", "name of the exported file, without suffix")
+    file_format: Literal["MINDIR", "AIR", "ONNX"] = param("MINDIR", "format of the exported file: MINDIR, AIR, ONNX")
     width: int = param(256, "width of the exported input, pixels", ge=1, le=2**14)
     height: int = param(256, "height of the exported input, pixels", ge=1, le=2**14)
+    export_report: bool = param(False, "also float16 and int8 variants, and a table of size, score and latency")
+
+# %% ../../nbs/config/00_groups.ipynb #cell-041
+class ModelFileParams(Params):
+    "Which exported file is scored."
+
+    heading = "The model"
+    model_file: str = param("", "exported file (.onnx, .mindir), or an export's run folder; empty: the newest export")
+
+
+class TwoStepParams(Params):
+    "The zoo's inference in two steps."
+
+    heading = "The model"
     rst_path: str = param("./result_Files/", "two-step inference: folder of the network's outputs")
     result_path: str = param("", "two-step inference: folder of the preprocessed inputs")
 
-# %% ../../nbs/config/00_groups.ipynb #cell-026
-class CloudParams(Params):
-    "ModelArts and object storage."
+# %% ../../nbs/config/00_groups.ipynb #cell-043
+class CompareParams(Params):
+    "Which runs are compared."
 
-    enable_modelarts: bool = param(
-        False,
-        "fetch data_url and checkpoint_url before the job, upload the run folder to train_url after it, also after a failure",
+    heading = "The comparison"
+    compare: list[str] = param(
+        [], "folders, names or patterns below output_path, the base first; empty: the newest runs"
     )
-    data_url: str = param(
-        "", "address of the data set, s3://…, obs://… or another that fsspec knows; fetched to data_path"
+
+
+class JobsParams(Params):
+    "How many trainings go on at the same time."
+
+    heading = "The study"
+    jobs: int = param(
+        1, "cross_validate, sweep: trainings at the same time; they share the cores, or a card each", ge=1
     )
-    train_url: str = param("", "address below which the run folder is uploaded")
-    checkpoint_url: str = param(
-        "",
-        "address of a checkpoint, or of a folder or run with some, to evaluate, export or resume; fetched to load_path",
+
+
+class MembersParams(Params):
+    "How many networks answer together."
+
+    heading = "The study"
+    members: int = param(1, "networks for each fold, with seeds seed, seed + 1, …; they answer as an ensemble", ge=1)
+
+# %% ../../nbs/config/00_groups.ipynb #cell-044
+class BenchmarkParams(Params):
+    "What is timed."
+
+    heading = "The benchmark"
+    bench_cases: list[str] = param(
+        ["unet_fast:8:2:64"], "network:base_channels:batch:side of the crop; not unet_medical", min_length=1
     )
-    load_path: str = param(
-        "/cache/checkpoint_path/",
-        "local folder to which checkpoint_url is fetched; a relative checkpoint_file_path or resume_ckpt then starts from it",
-    )
-    storage_patience: int = param(
-        120, "seconds for which a copy is tried again while object storage does not answer", ge=0
-    )
+    bench_rounds: int = param(3, "turns of each worker", ge=1)
+    bench_seeds: int = param(0, "trainings (seed, seed + 1, …) timed from process start to bench_scores; 0: none", ge=0)
+    bench_scores: list[float] = param([0.9111, 0.925], "the zoo's dice to be reached", min_length=1)
+    bench_ranks: list[int] = param([], "numbers of processes whose speeds are compared, generated stack; empty: none")
+    torch_python: str = param("", "a Python interpreter that has PyTorch; empty: this one")
+
+# %% ../../nbs/config/00_groups.ipynb #cell-024
+class RunParams(Params):
+    "Where results go."
+
+    heading = "The run"
+    name: str = param("", "name of the run; empty: network and data set")
+    output_path: str = param("runs", "folder that holds the run folders")
+    run_dir: str = param("", "run folder to write to (set by the command line); empty: a new one in output_path")
+
+
+class DeviceParams(Params):
+    "On which device, and from which seed."
+
+    heading = "The run"
+    device_target: Literal["CPU", "GPU", "Ascend"] = param("CPU", "device: CPU, GPU, Ascend")
+    seed: int = param(1, "seed of Python, NumPy, MindSpore, the data order and bootstrap intervals", ge=0, lt=2**31)
+
+# %% ../../nbs/config/00_groups.ipynb #cell-026
+class UploadParams(Params):
+    "Object storage, and where the run folder is copied."
+
+    heading = "Object storage"
+    enable_modelarts: bool = param(False, "fetch the addresses before the job, upload the run folder after it")
+    train_url: str = param("", "address below which the run folder is uploaded, also after a failure")
+    storage_patience: int = param(120, "seconds for which a copy is tried again while the storage is silent", ge=0)
+
+# %% ../../nbs/config/00_groups.ipynb #cell-045
+class FetchParams(Params):
+    "Data from object storage."
+
+    heading = "Object storage"
+    data_url: str = param("", "address of the data set, s3://…, obs://… (fsspec); fetched to data_path")
+
+
+class FetchCheckpointParams(Params):
+    "A checkpoint from object storage."
+
+    heading = "Object storage"
+    checkpoint_url: str = param("", "address of a checkpoint, or a folder or run with some; fetched to load_path")
+    load_path: str = param("/cache/checkpoint_path/", "folder for checkpoint_url; relative checkpoints start from it")

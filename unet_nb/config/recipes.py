@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .groups import ConfigError
-from .jobs import Config, default_of
-from .values import ALIASES, parse_yaml, unknown_parameter
+from .groups import ConfigError, UploadParams, all_params
+from .jobs import RunConfig, job_config
+from .values import RETIRED, parse_yaml, real_names, unknown_parameter
 from ..core.paths import is_url, resolve_path, shipped_dir
 from ..core.storage import read_text
 from ..core.text import shortened
@@ -50,7 +50,7 @@ def _recipe_text(path: Path | str) -> str:
                 f"{Path(path).stat().st_size:,} bytes are no recipe, which is a list of lines 'parameter: value'"
             )
         return Path(path).read_text(encoding="utf-8")
-    return read_text(str(path), default_of(Config.model_fields["storage_patience"]))
+    return read_text(str(path), UploadParams().storage_patience)
 
 # %% ../../nbs/config/04_recipes.ipynb #cell-008
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -73,13 +73,16 @@ def merge_params(files: Sequence[str | Path], overrides: dict[str, Any]) -> dict
     "The values that recipes and single values set, under their real names; later ones win, and `overrides` win over all."
     values: dict[str, Any] = {}
     for file in files:
-        for name, value in read_yaml(file).items():
-            if ALIASES.get(name, name) not in Config.model_fields:
-                raise ConfigError(f"{find_recipe(file)}: {unknown_parameter(name, Config.model_fields)}")
-            values[ALIASES.get(name, name)] = value
-    return values | {ALIASES.get(k, k): v for k, v in overrides.items()}
+        given = read_yaml(file)
+        if wrong := [name for name in real_names(given) if name not in all_params() and name not in RETIRED]:
+            raise ConfigError(f"{find_recipe(file)}: {unknown_parameter(wrong[0], all_params())}")
+        values |= real_names(given)
+    return values | real_names(overrides)
 
 # %% ../../nbs/config/04_recipes.ipynb #cell-010
-def load_params(*files: str | Path, **overrides: Any) -> Config:
-    "One checked `Config` from recipes and single values, see `merge_params`. Raises `ConfigError` that names the file and the parameter."
-    return Config(**merge_params(files, overrides))
+def load_params(*files: str | Path, job: str = "train", **overrides: Any) -> RunConfig:
+    """The checked configuration of a job (a key of `JOBS`) from recipes and single values, see `merge_params`.
+
+    Parameters of other jobs are left out and kept in `ignored`. Raises ConfigError that names the file and the parameter.
+    """
+    return job_config(job)(**merge_params(files, overrides))

@@ -13,10 +13,17 @@ import yaml
 from ..core.text import _SHORT, shortened
 
 # %% auto #0
-__all__ = ['ALIASES', 'SAID_OTHERWISE', 'unknown_parameter', 'parse_yaml', 'parse_value', 'is_union']
+__all__ = ['ALIASES', 'RETIRED', 'SAID_OTHERWISE', 'unknown_parameter', 'real_names', 'parse_yaml', 'parse_value', 'is_union']
 
 # %% ../../nbs/config/02_values.ipynb #cell-005
-ALIASES = {"batchsize": "batch_size", "img_size": "image_size", "model": "model_name"}
+ALIASES = {
+    "batchsize": "batch_size",
+    "img_size": "image_size",
+    "model": "model_name",
+    "FixedLossScaleManager": "loss_scale",
+}
+# Names in files of old versions that nothing reads any more.
+RETIRED = ("rank",)
 # What other kits call it: never accepted, but the hint then names ours.
 SAID_OTHERWISE = {
     "learning_rate": "lr",
@@ -42,6 +49,18 @@ def unknown_parameter(name: str, known) -> str:
     near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     hint = f"did you mean '{by_lower[near[0]]}'?" if near else "no parameter has a similar name;"
     return f"unknown parameter '{name}': {hint} `unet_nb params` lists them all"
+
+
+def real_names(values: dict[str, Any]) -> dict[str, Any]:
+    "`values` under their real names. Raises ValueError for two values of one parameter under two names."
+    real: dict[str, Any] = {}
+    for name, value in values.items():
+        known = ALIASES.get(name, name)
+        if known in real and str(real[known]) != str(value):
+            alias = name if name != known else next(n for n in values if ALIASES.get(n) == known)
+            raise ValueError(f"'{alias}' is a second name of '{known}', which is given too; keep one of them")
+        real[known] = value
+    return real
 
 # %% ../../nbs/config/02_values.ipynb #cell-009
 class _Recipe(yaml.SafeLoader):

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from .augment import Pair, random_crop
+from .augment import ImageMask, random_crop
 from .samples import ImageSet, check_pair
 
 # %% auto #0
@@ -117,7 +117,7 @@ def foreground_crop(
     rng: np.random.Generator,
     ignore_index: int = 255,  # class id of pixels that do not count
     share: float = 1.0,  # probability of a crop around foreground; otherwise `random_crop`
-) -> Pair:
+) -> ImageMask:
     """A piece of `size` of image and mask around a random pixel of a random class other than 0, as central as the image's rim allows.
 
     Where there is only background, a plain random crop; where the image is smaller, it is mirrored first. Views, not copies.

@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from ..config.geometry import valid_output_size
 from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import InferConfig, InferMindirConfig, NetworkConfig, PredictConfig, job_config
 from ..config.recipes import load_params
-from ..config.values import ALIASES
+from ..config.values import real_names
 from ..core.files import write_json
 from ..core.paths import resolve_path
 from ..data.pipeline import load_split
 from ..data.samples import ImageSet
 from .export import PATHS, file_facts, open_mindir
 from ..figures.report import reported
-from ..inference.predict import Forward, predict_network_scale
+from ..inference.predict import predict_network_scale
 from ..inference.predictor import OnnxPredictor, as_probabilities, check_description
+from ..inference.tiling import Forward
 from ..runs.folder import Run, folders_by_start
 from ..runtime.device import setup_device
 from ..training.evaluate import score_into
@@ -79,27 +79,33 @@ def read_description(path: Path) -> dict[str, Any]:
     return described
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-011
-def config_for_model(given: dict[str, Any], kind: str) -> tuple[Config, Path]:
+def config_for_model(given: dict[str, Any], kind: str) -> tuple[InferConfig, Path]:
     """Configuration and file (`kind`: onnx or mindir) for `given` parameters, of which `model_file` names the file.
 
     What is not given comes from the file's description, paths from the run folder it lies in. Raises ConfigError, FileNotFoundError or ValueError in words.
     """
-    given = {ALIASES.get(k, k): v for k, v in given.items()}
-    path = find_model(given.get("model_file", ""), given.get("output_path", Config().output_path), f".{kind}")
+    config, given = job_config(f"infer_{kind}"), real_names(given)
+    path = find_model(given.get("model_file", ""), given.get("output_path", config().output_path), f".{kind}")
     provenance, params = read_description(path)["provenance"], path.parent / "params.yaml"
     try:
-        Config(**provenance["config"])
-    except (KeyError, TypeError, ConfigError) as e:
+        described = config(**_taken(config, provenance["config"])).model_dump()
+    except (KeyError, TypeError, AttributeError, ConfigError) as e:
         raise ValueError(f"{path}: the configuration in its description cannot be used: {e}") from None
-    paths = {k: v for k, v in load_params(params).model_dump().items() if k in PATHS} if params.is_file() else {}
+    kept = load_params(params, job="export").model_dump() if params.is_file() else {}
+    paths = {k: v for k, v in _taken(config, kept).items() if k in PATHS}
     if provenance.get("data") == "own" and not PATHS & (given.keys() | paths.keys()):
         raise ConfigError(
             f"data_path: {path} was trained on data of its own and does not say where they are; give -p data_path"
         )
-    return Config(**provenance["config"] | paths | given | {"model_file": str(path)}), path
+    return config(**described | paths | given | {"model_file": str(path)}), path
+
+
+def _taken(config: type[InferConfig], values: dict[str, Any]) -> dict[str, Any]:
+    "Those of the stored `values` that the job takes."
+    return {name: value for name, value in real_names(values).items() if name in config.model_fields}
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-014
-def evaluate_onnx(cfg: Config, path: Path, run: Run) -> Run:
+def evaluate_onnx(cfg: InferConfig, path: Path, run: Run) -> Run:
     "Score an ONNX file on the held-out images of `cfg` into `run`, on CPU or GPU as `cfg.device_target` says."
     with reported(run):
         predictor = OnnxPredictor(path, cfg.device_target)
@@ -111,12 +117,12 @@ def evaluate_onnx(cfg: Config, path: Path, run: Run) -> Run:
     return run
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-017
-def output_sides(cfg: Config, x: np.ndarray) -> list[int]:
+def output_sides(cfg: NetworkConfig, x: np.ndarray) -> list[int]:
     "Height and width of what the network of `cfg` answers to an input (N, C, H, W)."
-    return [valid_output_size(n, cfg.network_depth) if cfg.model_name == "unet_medical" else n for n in x.shape[2:]]
+    return [cfg.geometry.rule.output_size(n) for n in x.shape[2:]]
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-018
-def network_inputs(cfg: Config, image: np.ndarray) -> list[np.ndarray]:
+def network_inputs(cfg: PredictConfig, image: np.ndarray) -> list[np.ndarray]:
     "What the evaluation feeds the network of `cfg` for an image uint8/uint16 (H, W[, C]): float32 (1, C, H', W') each; several for tiles and test-time augmentation."
     seen = []
 
@@ -128,7 +134,7 @@ def network_inputs(cfg: Config, image: np.ndarray) -> list[np.ndarray]:
     return seen
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-020
-def preprocess_files(cfg: Config, images: ImageSet, folder: Path, size: tuple[int, int]) -> list[str]:
+def preprocess_files(cfg: PredictConfig, images: ImageSet, folder: Path, size: tuple[int, int]) -> list[str]:
     """Step 1: write the network's inputs for `images` into `folder` as raw float32, (1, C, height, width) each; returns the file names in order.
 
     Raises ConfigError where an image does not come out at `size` (height, width), the one that the MINDIR file takes.
@@ -154,7 +160,7 @@ def infer_files(network: Forward, names: list[str], source: Path, target: Path, 
         network(np.fromfile(source / name, np.float32).reshape(shape)).tofile(target / f"{Path(name).stem}_0.bin")
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-022
-def stored_outputs(cfg: Config, names: list[str], folder: Path, activation: str) -> Forward:
+def stored_outputs(cfg: NetworkConfig, names: list[str], folder: Path, activation: str) -> Forward:
     "Step 3: the outputs in `folder` as a network that answers in the order of `names`, for `score_into`. Raises FileNotFoundError or ValueError in words."
     left = iter(names)
 
@@ -171,7 +177,7 @@ def stored_outputs(cfg: Config, names: list[str], folder: Path, activation: str)
     return lambda x: np.concatenate([read(x) for _ in x])
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-024
-def evaluate_mindir(cfg: Config, path: Path, run: Run) -> Run:
+def evaluate_mindir(cfg: InferMindirConfig, path: Path, run: Run) -> Run:
     "Score a MINDIR file on the held-out images of `cfg` into `run`: inputs to `cfg.result_path`, outputs to `cfg.rst_path`, then the scores."
     with reported(run):
         setup_device(cfg)

@@ -22,15 +22,15 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from ..config.jobs import Config
+from ..config.jobs import ExportConfig, PredictConfig
 from ..core.files import atomic_path, write_text
 from ..data.pipeline import load_split
 from ..data.samples import ImageSet
 from .export import description, largest_difference, load_trained, open_model, write_model
 from .infer import network_inputs
 from ..inference.onnx_graph import check_graph
-from ..inference.predict import Forward
 from ..inference.predictor import KEY
+from ..inference.tiling import Forward
 from ..metrics.overlap import dataset_scores
 from ..models.function import as_function
 from ..runs.checkpoint import Checkpoint
@@ -104,7 +104,7 @@ def write_int8(source: Path, target: Path, inputs: Iterable[np.ndarray]) -> Path
         return write_variant(onnx.load(quantized), source, target, "int8")
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-014
-def calibration_inputs(cfg: Config, images: ImageSet) -> list[np.ndarray]:
+def calibration_inputs(cfg: PredictConfig, images: ImageSet) -> list[np.ndarray]:
     "The network's inputs for up to `CALIBRATION_IMAGES` of `images`, evenly spread over the set."
     chosen = np.unique(np.linspace(0, len(images) - 1, CALIBRATION_IMAGES).astype(int))
     return [network_inputs(cfg, images[i].image)[0] for i in chosen]
@@ -124,7 +124,7 @@ def latencies(variants: dict[str, Forward], x: np.ndarray, rounds: int = 7) -> d
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-018
 def write_variants(
-    cfg: Config, checkpoint: Checkpoint, folder: Path, train: ImageSet, size: tuple[int, int]
+    cfg: ExportConfig, checkpoint: Checkpoint, folder: Path, train: ImageSet, size: tuple[int, int]
 ) -> dict[str, tuple[Path, Forward]]:
     "The checkpoint and its exported variants, written to `folder`: name -> file and function (N, C, H, W) -> probabilities. `size` is that of the MINDIR."
     folder.mkdir(exist_ok=True)
@@ -134,7 +134,7 @@ def write_variants(
     for kind, path in files.items():
         with atomic_path(path) as beside:
             write_model(
-                cfg.model_copy(update={"file_format": kind, "height": size[0], "width": size[1]}),
+                cfg.replace(file_format=kind, height=size[0], width=size[1]),
                 net,
                 described,
                 beside,
@@ -148,7 +148,7 @@ def write_variants(
     }
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-019
-def score_variants(variants: dict[str, Forward], cfg: Config, images: ImageSet) -> pd.DataFrame:
+def score_variants(variants: dict[str, Forward], cfg: PredictConfig, images: ImageSet) -> pd.DataFrame:
     """Scores of each function (N, C, H, W) -> probabilities on `images`, and how far it is from the first: a row for each.
 
     Columns: `dice_coeff` (the zoo's), `mean_iou`; over all pixels at native size: `largest_difference`, as in
@@ -181,7 +181,7 @@ def score_variants(variants: dict[str, Forward], cfg: Config, images: ImageSet) 
     )
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-021
-def export_report(cfg: Config, checkpoint: Checkpoint, run: Run) -> pd.DataFrame:
+def export_report(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> pd.DataFrame:
     """Size, score and time of a checkpoint and its exported variants on the held-out images.
 
     The files go to variants/ in `run`, the table to report.csv. Columns: megabytes; dice_coeff (the zoo's), mean_iou;

@@ -15,7 +15,8 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from ..config.jobs import Config
+from ..config.groups import ColorParams
+from ..config.jobs import PredictConfig
 from ..core.colors import color_mask, overlay, show_image
 from ..core.files import atomic_path
 from ..data.samples import Sample
@@ -33,13 +34,13 @@ def error_map(prediction: np.ndarray, mask: np.ndarray, ignore_index: int = 255)
     return rgb
 
 # %% ../../nbs/figures/00_plots.ipynb #cell-008
-def prediction_figure(sample: Sample, probabilities: np.ndarray, cfg: Config, title: str = "") -> Figure:
+def prediction_figure(sample: Sample, probabilities: np.ndarray, cfg: PredictConfig, title: str = "") -> Figure:
     "Image, label, prediction and error map side by side; `probabilities` (K, H, W). Without a label: image, prediction, probability of class 1."
     prediction = probabilities.argmax(0).astype(np.uint8)
     panels = {"image": show_image(sample.image)}
     if sample.mask is not None:
-        panels["label"] = color_mask(sample.mask, cfg.color, cfg.ignore_index)
-    panels["prediction"] = color_mask(prediction, cfg.color, cfg.ignore_index)
+        panels["label"] = color_mask(sample.mask, cfg.palette, cfg.ignore_index)
+    panels["prediction"] = color_mask(prediction, cfg.palette, cfg.ignore_index)
     if sample.mask is None:
         panels["probability of class 1"] = np.repeat(probabilities[1][..., None].clip(0, 1), 3, axis=2)
     else:
@@ -65,7 +66,7 @@ def save_figure(fig: Figure, path: str | Path) -> Path:
     return Path(path)
 
 # %% ../../nbs/figures/00_plots.ipynb #cell-014
-def data_figure(images: Sequence[Sample], cfg: Config, count: int = 3) -> Figure:
+def data_figure(images: Sequence[Sample], cfg: ColorParams, count: int = 3) -> Figure:
     "The first `count` images of a set, plain above and with their classes laid over below."
     shown = [images[i] for i in range(min(count, len(images)))]
     fig = Figure(figsize=(3 * len(shown), 6.2), dpi=80, layout="constrained")
@@ -73,7 +74,7 @@ def data_figure(images: Sequence[Sample], cfg: Config, count: int = 3) -> Figure
     for column, sample in zip(axes.T, shown):
         column[0].imshow(show_image(sample.image))
         column[0].set_title(sample.id, fontsize=9)
-        column[1].imshow(overlay(sample.image, sample.mask, cfg.color))
+        column[1].imshow(overlay(sample.image, sample.mask, cfg.palette))
         for ax in column:
             ax.axis("off")
     return fig

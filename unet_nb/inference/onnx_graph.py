@@ -21,7 +21,7 @@ from ..models.unet import UNetMedical, UNetSimple, ValidDown, ValidHead, ValidUp
 from ..models.unetpp import UNetNested, nodes
 
 # %% auto #0
-__all__ = ['OPSET', 'IR_VERSION', 'TOLERANCE', 'folded', 'OnnxWriter', 'check_graph', 'to_onnx', 'fast_function']
+__all__ = ['OPSET', 'IR_VERSION', 'TOLERANCE', 'folded', 'NoOnnxRule', 'OnnxWriter', 'check_graph', 'to_onnx', 'fast_function']
 
 # %% ../../nbs/inference/01_onnx_graph.ipynb #cell-005
 def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -34,6 +34,10 @@ def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> tuple[np.ndar
     factor = norm.gamma.asnumpy() / np.sqrt(variance + norm.eps)
     shift = norm.beta.asnumpy() + ((0 if bias is None else bias) - mean) * factor
     return (weight * factor[:, None, None, None]).astype(np.float32), shift.astype(np.float32)
+
+# %% ../../nbs/inference/01_onnx_graph.ipynb #cell-041
+class NoOnnxRule(ValueError):
+    "A kind of cell that cannot be written as ONNX."
 
 # %% ../../nbs/inference/01_onnx_graph.ipynb #cell-008
 class OnnxWriter:
@@ -65,8 +69,13 @@ class OnnxWriter:
 
     @singledispatchmethod
     def cell(self, cell: nn.Cell, *inputs: str) -> str:
-        "Write `cell`. Raises ValueError for a kind of cell that has no rule."
-        raise ValueError(f"no rule writes {type(cell).__name__} as ONNX; add one to unet_nb.onnx_graph")
+        "Write `cell`. A kind of cell that has no rule here writes itself with its method `onnx`. Raises `NoOnnxRule` where there is none."
+        if not hasattr(type(cell), "onnx"):
+            raise NoOnnxRule(
+                f"no rule writes {type(cell).__name__} as ONNX; give the class a method onnx(self, writer, x), which writes the cells "
+                "it is made of with writer.cell and returns the name of its output"
+            )
+        return cell.onnx(self, *inputs)
 
 # %% ../../nbs/inference/01_onnx_graph.ipynb #cell-011
 @OnnxWriter.cell.register
@@ -209,8 +218,7 @@ def to_onnx(net: SegmentationNet, activation: str = "Softmax") -> onnx.ModelProt
         y = writer.add("Softmax", y, axis=-1)
     else:
         y = writer.add("Cast", writer.add("ArgMax", y, axis=-1, keepdims=0), to=TensorProto.INT32)
-    shrinks = isinstance(net, UNetMedical)
-    out = ["batch", "height_out", "width_out"] if shrinks else ["batch", "height", "width"]
+    out = ["batch", "height_out", "width_out"] if net.geometry.rule.margin else ["batch", "height", "width"]
     name, kind, out = (
         ("probabilities", TensorProto.FLOAT, [*out, net.num_classes])
         if activation == "Softmax"
@@ -229,18 +237,21 @@ def to_onnx(net: SegmentationNet, activation: str = "Softmax") -> onnx.ModelProt
     )
 
 # %% ../../nbs/inference/01_onnx_graph.ipynb #cell-036
-TOLERANCE = 1e-5
+TOLERANCE = 1e-5  # on probabilities
 
 # %% ../../nbs/inference/01_onnx_graph.ipynb #cell-037
 def fast_function(net: SegmentationNet) -> Callable[[np.ndarray], np.ndarray]:
     """`net` as it is now, as a function on the processor: (N, C, H, W) float32 -> probabilities (N, K, H', W') float32, like `models.function.as_function`.
 
-    ONNX Runtime computes it, unless its answer for a small random image is further than `TOLERANCE` from MindSpore's.
+    ONNX Runtime computes it, unless it has no rule for the network, or its answer for a small random image is further than
+    `TOLERANCE` from MindSpore's.
     """
-    session, slow = (
-        onnxruntime.InferenceSession(to_onnx(net).SerializeToString(), providers=["CPUExecutionProvider"]),
-        as_function(net),
-    )
+    slow = as_function(net)
+    try:
+        graph = to_onnx(net).SerializeToString()
+    except NoOnnxRule:
+        return slow
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
 
     def forward(x: np.ndarray) -> np.ndarray:
         (p,) = session.run(None, {"image": np.ascontiguousarray(x, np.float32)})

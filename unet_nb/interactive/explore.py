@@ -22,17 +22,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.groups import ColorParams, ConfigError
+from ..config.jobs import PredictConfig, SampleConfig, TrainConfig
 from ..config.recipes import load_params
 from ..core.colors import color_mask, overlay, show_image
 from ..core.errors import short_errors
-from ..core.paths import resolve_path
 from ..data.augment import OPERATIONS, PRESETS, build_augment
-from ..data.demo import write_demo
 from ..data.doctor import Report, examine
 from ..data.pipeline import load_split, output_margin, train_example, with_border
 from ..data.samples import Sample
+from ..data.sources import evenly, source_of
 from ..figures.plots import error_map
 from .views import View
 from ..runs.folder import Run, newest_run, start_run
@@ -45,9 +44,9 @@ def picture(ax: Axes, pixels: np.ndarray, title: str = "", **options: Any) -> No
     ax.axis("off")
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-007
-def class_color(cfg: Config, k: int) -> tuple[float, ...]:
+def class_color(cfg: ColorParams, k: int) -> tuple[float, ...]:
     "The colour of class `k` for lines and bars, 0 to 1; black, which the background has in pictures, becomes grey."
-    red, green, blue = (c / 255 for c in cfg.color[k % len(cfg.color)])
+    red, green, blue = (c / 255 for c in cfg.palette[k % len(cfg.palette)])
     return (red, green, blue) if red + green + blue else (0.45, 0.45, 0.45)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-008
@@ -69,12 +68,14 @@ def class_shares(mask: np.ndarray, num_classes: int) -> np.ndarray:
     return counts / max(counts.sum(), 1)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-012
-def sample_figure(sample: Sample, cfg: Config, shares: np.ndarray, opacity: float = 0.35, title: str = "") -> Figure:
+def sample_figure(
+    sample: Sample, cfg: PredictConfig, shares: np.ndarray, opacity: float = 0.35, title: str = ""
+) -> Figure:
     "An image with its classes laid over it, the plain image, a histogram for each class, and the share of the classes (`shares`: in the whole set)."
     fig = Figure(figsize=(10.5, 3.9), dpi=80, layout="constrained")
     axes = fig.subplot_mosaic([["over", "plain", "values"], ["over", "plain", "balance"]], width_ratios=[1, 1, 0.9])
     mask = np.zeros(sample.image.shape[:2], np.uint8) if sample.mask is None else sample.mask
-    picture(axes["over"], overlay(sample.image, mask, cfg.color, opacity), title or sample.id)
+    picture(axes["over"], overlay(sample.image, mask, cfg.palette, opacity), title or sample.id)
     picture(
         axes["plain"], show_image(sample.image), f"{' × '.join(map(str, sample.image.shape))}, {sample.image.dtype}"
     )
@@ -97,7 +98,7 @@ def sample_figure(sample: Sample, cfg: Config, shares: np.ndarray, opacity: floa
     return fig
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-013
-def _balance(ax: Axes, here: np.ndarray, everywhere: np.ndarray, cfg: Config) -> None:
+def _balance(ax: Axes, here: np.ndarray, everywhere: np.ndarray, cfg: SampleConfig) -> None:
     "Bars: share of each class in this image, and in the whole set (hatched)."
     places = np.arange(len(here))
     colors = [class_color(cfg, k) for k in places]
@@ -117,24 +118,19 @@ def _balance(ax: Axes, here: np.ndarray, everywhere: np.ndarray, cfg: Config) ->
     ax.set_title("share of each class", fontsize=9)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-016
-def _evenly(count: int, most: int) -> np.ndarray:
-    "At most `most` of the positions 0 … count - 1, evenly spread."
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-
-
 def slider_over(images: Sequence) -> dict[str, tuple[int, int]]:
     "The control `image` for a view over `images`; none where there is only one."
     return {"image": (0, len(images) - 1)} if len(images) > 1 else {}
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-017
 @short_errors()
-def explore_images(cfg: Config) -> View:
+def explore_images(cfg: SampleConfig) -> View:
     "The images that `cfg` names, training first, with their labels: a slider through them and one for the opacity of the label."
     parts = [
         (part, name, i) for part, name in zip(load_split(cfg), ("training", "validation")) for i in range(len(part))
     ]
     read = lru_cache(maxsize=64)(lambda i: parts[i][0][parts[i][2]])
-    shares = np.mean([class_shares(read(int(i)).mask, cfg.num_classes) for i in _evenly(len(parts), 200)], axis=0)
+    shares = np.mean([class_shares(read(i).mask, cfg.num_classes) for i in evenly(len(parts), 200)], axis=0)
 
     def images(image: int = 0, opacity: float = 0.35) -> Figure:
         return sample_figure(
@@ -145,20 +141,16 @@ def explore_images(cfg: Config) -> View:
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-020
 @short_errors()
-def check_data(cfg: Config) -> Report:
-    "The doctor's report on the data set of `cfg`: of the files of a folder, or of the samples of a stack."
-    reading = {"num_classes": cfg.num_classes, "ignore_index": cfg.ignore_index}
-    if not cfg.data_path or cfg.dataset == "ISBI":
-        return examine(load_split(cfg), **reading)
-    return examine(
-        resolve_path(cfg.data_path), split=cfg.split, groups=cfg.group_key or None, two_class=cfg.two_class, **reading
-    )
+def check_data(cfg: SampleConfig) -> Report:
+    "The doctor's report on the data set of `cfg`: of the files of a folder, or of the samples as training cuts them."
+    data, options = source_of(cfg).examined(cut=True)
+    return examine(data, cfg.num_classes, ignore_index=cfg.ignore_index, **options)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-023
 VARIANTS = 8
 
 
-def variants(cfg: Config, sample: Sample, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+def variants(cfg: TrainConfig, sample: Sample, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
     "`VARIANTS` training examples made of a sample, as `data.pipeline` makes them: images float32 (C, H, W) and masks (H', W')."
     border = with_border(sample, output_margin(cfg))
     return [
@@ -166,7 +158,7 @@ def variants(cfg: Config, sample: Sample, seed: int = 0) -> list[tuple[np.ndarra
     ]
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-024
-def variants_figure(cfg: Config, sample: Sample, seed: int, outline: bool, title: str) -> Figure:
+def variants_figure(cfg: TrainConfig, sample: Sample, seed: int, outline: bool, title: str) -> Figure:
     "The variants of a sample in two rows, with the outline of the mask where it is as large as the image."
     fig = Figure(figsize=(9.6, 5.1), dpi=80, layout="constrained")
     for ax, (x, y) in zip(fig.subplots(2, VARIANTS // 2).flat, variants(cfg, sample, seed)):
@@ -178,7 +170,7 @@ def variants_figure(cfg: Config, sample: Sample, seed: int, outline: bool, title
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-026
 @short_errors()
-def explore_augmentation(cfg: Config) -> View:
+def explore_augmentation(cfg: TrainConfig) -> View:
     "Eight variants of a training image: choices for the image, the preset or operation and the seed; the same seed gives the same pictures."
     train, _ = load_split(cfg)
     read = lru_cache(maxsize=16)(train.__getitem__)
@@ -187,7 +179,7 @@ def explore_augmentation(cfg: Config) -> View:
     def augmentation(
         image: int = 0, augment: str = own[0] if own else cfg.augment, seed: int = 0, outline: bool = True
     ) -> Figure:
-        chosen = cfg if augment in own else cfg.model_copy(update={"augment": augment, "train_augment": True})
+        chosen = cfg if augment in own else cfg.replace(augment=augment, train_augment=True)
         steps = (
             f"{augment} ({', '.join(build_augment(chosen).names) or 'nothing but the crop'})"
             if augment in PRESETS or augment in own
@@ -227,7 +219,7 @@ class Predicted:
     counts: np.ndarray | None
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-034
-def predict_held_out(run: Run, most: int = 60) -> tuple[Config, list[Predicted]]:
+def predict_held_out(run: Run, most: int = 60) -> tuple[TrainConfig, list[Predicted]]:
     """The held-out images of a run with the answers of its best (else newest) checkpoint, the lowest dice_coeff first; of many images `most`.
 
     Raises FileNotFoundError where the run has no checkpoint, and what `load_split` raises where its data are gone.
@@ -239,7 +231,7 @@ def predict_held_out(run: Run, most: int = 60) -> tuple[Config, list[Predicted]]
 
     predictor, found = load_predictor([run.path]), []
     cfg, val = predictor.cfg, load_split(predictor.cfg)[1]
-    for i in _evenly(len(val), most):
+    for i in evenly(len(val), most):
         sample = val[int(i)]
         scores, _, p = score_image(predictor.forward, cfg, sample)
         found.append(
@@ -270,7 +262,7 @@ def example_run(lr: float, output_path: str | Path = "runs", **params: Any) -> R
     }
     cfg = load_params("demo", name=f"lr-{lr}", lr=lr, **small | params)
     run = start_run(cfg)
-    run.log = lambda text, echo=True: Run.log(run, text, echo=False)
+    run.echo = False
     return fit(cfg, run)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-039
@@ -289,7 +281,7 @@ def prediction_at(q: Predicted, threshold: float) -> np.ndarray:
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-041
 def predicted_figure(
-    q: Predicted, cfg: Config, total: np.ndarray | None, threshold: float, row: int, column: int, title: str
+    q: Predicted, cfg: PredictConfig, total: np.ndarray | None, threshold: float, row: int, column: int, title: str
 ) -> Figure:
     "Image, probability, errors at `threshold`, score over the threshold (`total`: counts of all images), and the probabilities of a pixel."
     fig = Figure(figsize=(12, 4.1), dpi=80, layout="constrained")
@@ -299,7 +291,7 @@ def predicted_figure(
     prediction = prediction_at(q, threshold)
     picture(axes["image"], outlined(q.sample.image, q.sample.mask, cfg.ignore_index), "image, outline of the label")
     if total is None:
-        picture(axes["answer"], color_mask(prediction, cfg.color), "prediction")
+        picture(axes["answer"], color_mask(prediction, cfg.palette), "prediction")
     else:
         picture(
             axes["answer"],
@@ -337,7 +329,7 @@ def _threshold_curve(ax: Axes, q: Predicted, total: np.ndarray | None, threshold
     ax.grid(alpha=0.3)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-043
-def _pixel_bars(ax: Axes, q: Predicted, cfg: Config, row: int, column: int) -> None:
+def _pixel_bars(ax: Axes, q: Predicted, cfg: SampleConfig, row: int, column: int) -> None:
     "The probability of each class at a pixel."
     p, label = q.probabilities[:, row, column].astype(float), int(q.sample.mask[row, column])
     ax.barh(cfg.class_names, p, color=[class_color(cfg, k) for k in range(len(p))])
@@ -402,17 +394,8 @@ def newest_or_example(run: str | Path = "", output_path: str | Path = "runs") ->
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-052
 def new_images(run: Run) -> Path:
-    "Where to find images for a first prediction with `run`: its data set, the test stack of the ISBI folder, or for generated data four new slices."
-    cfg = run.cfg
-    if not cfg.data_path:
-        return (
-            write_demo(run.path / "new_tissue", cfg.demo_slices, cfg.demo_size, seed=cfg.seed + 1, overwrite=True)
-            / "test-volume.tif"
-        )
-    folder = resolve_path(cfg.data_path)
-    if cfg.dataset == "ISBI":
-        return folder / "test-volume.tif"
-    return folder / "val" if cfg.split == 1 else folder
+    "Images for a first prediction with `run`, as its source has them: its own, a test stack, or new ones in its folder."
+    return source_of(run.cfg).new_images(run.path / "new_images")
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-053
 @short_errors()
@@ -436,7 +419,7 @@ def predict_new(run: Run, images: str | Path = "", output: str | Path = "") -> V
         fig, (id, pixels, mask) = Figure(figsize=(8.4, 4.3), dpi=80, layout="constrained"), pages[image]
         left, right = fig.subplots(1, 2)
         picture(left, show_image(pixels[:]), f"{id}, {image + 1} of {len(pages)}")
-        picture(right, overlay(pixels[:], np.asarray(mask[:]), predictor.cfg.color, opacity), "prediction")
+        picture(right, overlay(pixels[:], np.asarray(mask[:]), predictor.cfg.palette, opacity), "prediction")
         return fig
 
     return View(prediction, **slider_over(pages), opacity=(0.0, 1.0, 0.05))
@@ -469,7 +452,7 @@ def run_labels(runs: Sequence[Run]) -> dict[str, str]:
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-060
 def runs_figure(
-    histories: dict[str, pd.DataFrame], answers: dict[str, Predicted], texts: dict[str, str], cfg: Config
+    histories: dict[str, pd.DataFrame], answers: dict[str, Predicted], texts: dict[str, str], cfg: SampleConfig
 ) -> Figure:
     "Curves of several runs above, one image with the errors of each run below; the keys are the labels of the runs."
     fig = Figure(figsize=(max(7.5, 3 * (len(answers) + 1)), 6.4), dpi=80, layout="constrained")

@@ -17,11 +17,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from mindspore import nn, ops
 
-from ..config.jobs import Config
+from ..config.jobs import NetworkConfig, SampleConfig
 from ..core.errors import short_errors
 from ..data.pipeline import load_split, preprocess_for_network
 from ..data.samples import Sample, scale_image, set_channels
-from ..inference.predict import reach
 from .explore import picture
 from .views import View
 from ..models.registry import create_model, describe
@@ -54,9 +53,9 @@ def layer_outputs(net: nn.Cell, x: np.ndarray, look: Callable[[np.ndarray], Any]
     return seen
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-008
-def positive_copy(cfg: Config) -> nn.Cell:
+def positive_copy(cfg: NetworkConfig) -> nn.Cell:
     "The network of `cfg` with one channel at its first level, all weights positive, no biases, and BatchNorm that does nothing."
-    net = create_model(cfg.model_copy(update={"base_channels": 1, "num_channels": 1}))
+    net = create_model(cfg.replace(base_channels=1, num_channels=1))
     for name, p in net.parameters_and_names():
         value = 1.0 if p.ndim > 1 or name.endswith(("gamma", "moving_variance")) else 0.0
         ops.assign(p, ms.Tensor(np.full(p.shape, value / max(np.prod(p.shape[1:]), 1)), p.dtype))
@@ -68,13 +67,12 @@ def _width(reached: np.ndarray) -> int:
     return max(int(np.ptp(np.flatnonzero(column))) + 1 if column.any() else 0 for column in reached.T)
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-010
-def receptive_fields(cfg: Config) -> dict[str, int]:
+def receptive_fields(cfg: NetworkConfig) -> dict[str, int]:
     "Side in pixels of the square of the input that each layer of the network of `cfg` can see, by name."
-    net = positive_copy(cfg)
-    height = net.input_size(1)
-    side = (
-        height if cfg.model_name == "unet_medical" else net.input_size(2 * reach(cfg) + 4 * cfg.size_divisor)
-    )  # valid convolutions have no border that cuts a field
+    net, geometry = positive_copy(cfg), cfg.geometry
+    height = side = net.input_size(1)
+    if not geometry.rule.margin:  # a padded border would cut a field
+        side = net.input_size(2 * geometry.reach + 4 * geometry.rule.divisor)
     columns = np.zeros((side, 1, height, side), np.float32)
     columns[np.arange(side), 0, :, np.arange(side)] = 1
     middle = lambda output: output[:, :, output.shape[2] // 2].max(1) > 0 if output.ndim == 4 else None
@@ -83,7 +81,7 @@ def receptive_fields(cfg: Config) -> dict[str, int]:
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-016
 @short_errors()
-def network_table(cfg: Config) -> pd.DataFrame:
+def network_table(cfg: NetworkConfig) -> pd.DataFrame:
     """The layers of the network of `cfg` that hold weights or change the size: type, channels, size of the map, receptive field in pixels, parameters, multiply-adds in millions.
 
     For one crop (or image) of the size that the network is trained on.
@@ -113,16 +111,15 @@ def maps_figure(maps: np.ndarray, title: str) -> Figure:
     return fig
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-021
-def network_input(cfg: Config, sample: Sample, most: int = 512) -> np.ndarray:
+def network_input(cfg: SampleConfig, sample: Sample, most: int = 512) -> np.ndarray:
     "A sample as the network of `cfg` reads it, (1, C, H, W) in [-1, 1]: the upper left part that fits its sizes, `most` pixels at most; or the whole image resized as in the zoo."
     if not cfg.crop_size:
         return preprocess_for_network(cfg, sample.image)[0].transpose(2, 0, 1)[None]
     image = set_channels(scale_image(sample.image), cfg.num_channels)
-    sides = (
-        cfg.crop_size
-        if cfg.model_name == "unet_medical"
-        else [max(min(n, most) // cfg.size_divisor, 1) * cfg.size_divisor for n in image.shape[:2]]
-    )
+    rule = cfg.geometry.rule
+    sides = cfg.crop_size
+    if not rule.margin:
+        sides = [max(min(n, most) // rule.divisor, 1) * rule.divisor for n in image.shape[:2]]
     image = np.pad(
         image, [(0, max(0, want - have)) for want, have in zip(sides, image.shape)] + [(0, 0)], mode="symmetric"
     )
@@ -130,7 +127,7 @@ def network_input(cfg: Config, sample: Sample, most: int = 512) -> np.ndarray:
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-023
 @short_errors()
-def explore_layers(cfg: Config | None = None, run: Run | str | Path = "") -> View:
+def explore_layers(cfg: SampleConfig | None = None, run: Run | str | Path = "") -> View:
     "The feature maps of any layer for the first held-out image: of the trained network of `run`, or of the network of `cfg` as it starts."
     if run:
         cfg, checkpoint = config_for_checkpoint(

@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+from fastcore.basics import patch
 from IPython import get_ipython
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -79,7 +80,8 @@ def _first(control: Any) -> Any:
     return control if isinstance(control, bool) else control[0]
 
 # %% ../../nbs/interactive/00_views.ipynb #cell-019
-def _widget(self: View):
+@patch
+def widget(self: View):
     "The controls above the picture, as an ipywidgets box; made once."
     if self.picture is None:
         import ipywidgets as widgets
@@ -116,6 +118,7 @@ def _box(name: str, control: Any, value: Any):
     return box
 
 # %% ../../nbs/interactive/00_views.ipynb #cell-021
+@patch
 def _follow(self: View, name: str, value: Any) -> None:
     "A control was moved by the user."
     if self.values[name] == value:
@@ -124,15 +127,13 @@ def _follow(self: View, name: str, value: Any) -> None:
     self._redraw()
 
 # %% ../../nbs/interactive/00_views.ipynb #cell-022
+@patch
 def _redraw(self: View) -> None:
     "Put the picture for the present values into the widget, or the error below it."
     try:
         self.picture.value, self.message.value = self.png(), ""
     except Exception as error:
         self.message.value = f"<b>{type(error).__name__}</b>: {error}"
-
-
-View.widget, View._follow, View._redraw = _widget, _follow, _redraw
 
 # %% ../../nbs/interactive/00_views.ipynb #cell-024
 def pixel_at(fig: Figure, x: float, y: float) -> tuple[int, int] | None:
@@ -146,6 +147,7 @@ def pixel_at(fig: Figure, x: float, y: float) -> tuple[int, int] | None:
     return None
 
 # %% ../../nbs/interactive/00_views.ipynb #cell-025
+@patch
 def _listen(self: View) -> None:
     "Let clicks into the picture set the values named by `clicked`."
     from ipyevents import Event
@@ -154,10 +156,9 @@ def _listen(self: View) -> None:
     self.clicks.on_dom_event(self._click)
 
 # %% ../../nbs/interactive/00_views.ipynb #cell-026
+@patch
 def _click(self: View, event: dict) -> None:
+    "Set the values named by `clicked` to the row and column of a click."
     place = pixel_at(self.figure, event["dataX"], event["dataY"])
     if place:
         self.set(**dict(zip(self.clicked, place)))
-
-
-View._listen, View._click = _listen, _click

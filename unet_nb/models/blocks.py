@@ -17,6 +17,7 @@ from mindspore.common.initializer import HeNormal, Initializer, Normal, Truncate
 from mindspore.ops.operations._grad_ops import Conv2DBackpropFilter
 from mindspore.ops.operations.nn_ops import Conv2DBackpropInput
 
+from ..config.geometry import Geometry, rule_error
 from ..core.tables import html_table
 
 # %% ../../nbs/models/00_blocks.ipynb #cell-007
@@ -188,25 +189,28 @@ def conv1x1(in_channels: int, out_channels: int, has_bias: bool = False) -> nn.C
 class SegmentationNet(nn.Cell):
     """What the networks share: (N, num_channels, H, W) float32 → logits (N, num_classes, H', W').
 
-    `divisor`: H and W must be multiples of it. A call with another size or another number of channels raises ValueError.
+    `geometry`: which H and W it takes, by default any. A call with another size or another number of channels raises ValueError.
+    A network of your own that is to be exported to ONNX has a method `onnx`, see `inference.onnx_graph`.
     """
 
-    divisor: int = 1
-    num_channels: int = 1
-    num_classes: int = 2
+    def __init__(self, num_channels: int = 1, num_classes: int = 2, geometry: Geometry = Geometry(depth=0)):
+        super().__init__()
+        self.num_channels, self.num_classes, self.geometry = num_channels, num_classes, geometry
+
+    @property
+    def divisor(self) -> int:
+        "Pixels after which the pooling windows repeat; sides of the input are this much apart."
+        return self.geometry.rule.divisor
 
     def output_size(self, n: int) -> int:
         "Side of the logits in pixels for an input side `n`; ValueError, with the nearest usable sides, where the network cannot take `n`."
-        if n >= 1 and n % self.divisor == 0:
-            return n
-        near = sorted({max(1, n // self.divisor) * self.divisor, self.input_size(n)})
-        raise ValueError(
-            f"{type(self).__name__}: an input side of {n} pixels does not divide by {self.divisor}; the nearest usable: {near}."
-        )
+        if problem := rule_error(self.geometry.rule, [n]):
+            raise ValueError(f"{type(self).__name__} {problem}")
+        return self.geometry.rule.output_size(n)
 
     def input_size(self, n: int) -> int:
         "Smallest usable input side whose logits cover at least `n` pixels."
-        return max(1, math.ceil(n / self.divisor)) * self.divisor
+        return self.geometry.rule.input_size(n)
 
     def __call__(self, x: ms.Tensor, *args, **kwargs) -> ms.Tensor:
         if x.ndim != 4 or x.shape[1] != self.num_channels:
@@ -228,7 +232,7 @@ def _parts(net: SegmentationNet) -> list[tuple[str, str, int]]:
 
 def _title(net: SegmentationNet) -> str:
     total = sum(p.size for p in net.trainable_params())
-    return f"{type(net).__name__}: {net.num_channels} channels to {net.num_classes} classes, sides divisible by {net.divisor}, {total:,} parameters"
+    return f"{type(net).__name__}: {net.num_channels} channels to {net.num_classes} classes, {net.geometry.rule.demand}, {total:,} parameters"
 
 # %% ../../nbs/models/00_blocks.ipynb #cell-048
 def _network_text(self: SegmentationNet, printer, cycle: bool) -> None:

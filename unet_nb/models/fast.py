@@ -9,6 +9,7 @@ __all__ = ['UNetFast']
 import mindspore as ms
 from mindspore import nn
 
+from ..config.geometry import StemGeometry
 from unet_nb.models.blocks import (
     DoubleConv,
     SegmentationNet,
@@ -30,7 +31,6 @@ class UNetFast(SegmentationNet):
     def __init__(
         self, num_channels: int = 1, num_classes: int = 2, base_channels: int = 32, depth: int = 2, stem_factor: int = 4
     ):
-        super().__init__()
         check_counts(
             "UNetFast",
             num_channels=num_channels,
@@ -39,8 +39,8 @@ class UNetFast(SegmentationNet):
             depth=depth,
             stem_factor=stem_factor,
         )
-        self.num_channels, self.num_classes = num_channels, num_classes
-        self.depth, self.stem_factor, self.divisor = depth, stem_factor, stem_factor * 2**depth
+        super().__init__(num_channels, num_classes, StemGeometry(depth, stem_factor))
+        self.depth, self.stem_factor = depth, stem_factor
         widths = [base_channels * 2**level for level in range(depth + 1)]
         self.maxpool = nn.MaxPool2d(2, 2)
         for level, (before, width) in enumerate(zip([num_channels * stem_factor**2, *widths], widths)):

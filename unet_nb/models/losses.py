@@ -5,11 +5,17 @@
 # %% ../../nbs/models/06_losses.ipynb #cell-004
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+
 from mindspore import Tensor, dtype, nn, ops
+
+from ..config.groups import LOSSES, LossParams
+from ..core.registry import Registry
 
 # %% auto #0
 __all__ = ['class_planes', 'truth_planes', 'softmax_parts', 'add_planes', 'plane_sum', 'SegmentationLoss', 'CrossEntropy',
-           'Tversky', 'SoftDice', 'CrossEntropyDice', 'Focal', 'LovaszSoftmax', 'create_loss']
+           'Tversky', 'SoftDice', 'CrossEntropyDice', 'Focal', 'LovaszSoftmax', 'register_loss', 'create_loss']
 
 # %% ../../nbs/models/06_losses.ipynb #cell-008
 def class_planes(logits: Tensor) -> list[Tensor]:
@@ -197,22 +203,45 @@ class LovaszSoftmax(SegmentationLoss):
         return loss / ops.maximum(present, 1.0)
 
 # %% ../../nbs/models/06_losses.ipynb #cell-040
-def create_loss(cfg) -> SegmentationLoss:
-    """The loss that `cfg.loss` names: ce, dice, ce_dice, focal, tversky or lovasz.
+_CLASSES = Registry("loss")
+
+
+def register_loss(name: str) -> Callable[[type[SegmentationLoss]], type[SegmentationLoss]]:
+    """Decorator of a `SegmentationLoss`: it can be named by `loss`. It is built with those of num_classes, ignore_index, class_weights and
+    gamma (`focal_gamma`) that its `__init__` takes. Raises ValueError where the name is taken."""
+
+    def register(loss: type[SegmentationLoss]) -> type[SegmentationLoss]:
+        _CLASSES[name] = loss
+        LOSSES.replace(name, "class_weights" in _arguments(loss))  # a class that is defined again may take others
+        return loss
+
+    return register
+
+
+def _arguments(loss: type[SegmentationLoss]) -> list[str]:
+    return list(inspect.signature(loss.__init__).parameters)
+
+# %% ../../nbs/models/06_losses.ipynb #cell-046
+register_loss("ce")(CrossEntropy)
+register_loss("dice")(SoftDice)
+register_loss("ce_dice")(CrossEntropyDice)
+register_loss("focal")(Focal)
+register_loss("tversky")(Tversky)
+register_loss("lovasz")(LovaszSoftmax)
+
+# %% ../../nbs/models/06_losses.ipynb #cell-047
+def create_loss(cfg: LossParams) -> SegmentationLoss:
+    """The loss that `cfg.loss` names: ce, dice, ce_dice, focal, tversky, lovasz or one of your own, see `register_loss`.
 
     Reads `loss`, `num_classes`, `ignore_index`, `class_weights` (ce, ce_dice and focal) and `focal_gamma`. Raises ValueError for an
     unknown name and for class weights that the loss would not use.
     """
-    common = {"num_classes": cfg.num_classes, "ignore_index": cfg.ignore_index}
-    weighted = {"ce": CrossEntropy, "ce_dice": CrossEntropyDice, "focal": Focal}
-    plain = {"dice": SoftDice, "tversky": Tversky, "lovasz": LovaszSoftmax}
-    if cfg.loss not in weighted | plain:
-        raise ValueError(f"loss: '{cfg.loss}' is unknown; choose one of {', '.join(weighted | plain)}")
-    if cfg.loss in plain:
-        if cfg.class_weights is not None:
-            raise ValueError(
-                f"class_weights: the loss '{cfg.loss}' does not use them; remove them or choose one of {', '.join(weighted)}"
-            )
-        return plain[cfg.loss](**common)
-    gamma = {"gamma": cfg.focal_gamma} if cfg.loss == "focal" else {}
-    return weighted[cfg.loss](**common, **gamma, class_weights=cfg.class_weights)
+    loss = _CLASSES[cfg.loss]
+    given = {"num_classes": cfg.num_classes, "ignore_index": cfg.ignore_index, "gamma": cfg.focal_gamma}
+    if cfg.class_weights is not None and not LOSSES[cfg.loss]:
+        raise ValueError(
+            f"class_weights: the loss '{cfg.loss}' does not use them; remove them or choose one of "
+            + ", ".join(name for name, weighs in LOSSES.items() if weighs)
+        )
+    given["class_weights"] = cfg.class_weights
+    return loss(**{name: value for name, value in given.items() if name in _arguments(loss)})

@@ -10,7 +10,7 @@ import mindspore as ms
 from mindspore import nn, ops
 from mindspore.common.initializer import TruncatedNormal
 
-from ..config.geometry import valid_output_size
+from ..config.geometry import Geometry, ValidGeometry
 from unet_nb.models.blocks import (
     KERNEL_SIGMA,
     DoubleConv,
@@ -70,11 +70,11 @@ class UNetMedical(SegmentationNet):
     """
 
     def __init__(self, num_channels: int = 1, num_classes: int = 2, base_channels: int = 64, depth: int = 4):
-        super().__init__()
         check_counts(
             "UNetMedical", num_channels=num_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
         )
-        self.num_channels, self.num_classes, self.depth = num_channels, num_classes, depth
+        super().__init__(num_channels, num_classes, ValidGeometry(depth))
+        self.depth = depth
         widths = [base_channels * 2**level for level in range(depth + 1)]
         self.inc = ValidDoubleConv(num_channels, widths[0])
         for level in range(1, depth + 1):
@@ -90,31 +90,6 @@ class UNetMedical(SegmentationNet):
         for level in range(1, self.depth + 1):
             y = getattr(self, f"up{level}")(y, features[self.depth - level])
         return self.outc(y)
-
-    def output_size(self, n: int) -> int:
-        "Side of the logits in pixels for an input side `n`; ValueError, with the nearest usable sides, where the network cannot take `n`."
-        out = valid_output_size(n, self.depth)
-        if out:
-            return out
-        above, below = self._usable(n, 1), self._usable(n, -1)
-        raise ValueError(
-            f"UNetMedical: an input side of {n} pixels leaves an odd or empty side at one of the {self.depth} poolings; "
-            f"the nearest usable: {[m for m in (below, above) if m]}."
-        )
-
-    def _usable(self, n: int, step: int) -> int | None:
-        "The first usable input side from `n` on, upwards or downwards; None where there is none."
-        while n > 0 or step > 0:
-            if valid_output_size(n, self.depth):
-                return n
-            n += step
-        return None
-
-    def input_size(self, n: int) -> int:
-        "Smallest usable input side whose logits cover at least `n` pixels."
-        # every level keeps the difference between input and output, so one usable size tells it for all
-        usable = self._usable(1, 1)
-        return self._usable(max(n, 1) + usable - valid_output_size(usable, self.depth), 1)
 
 # %% ../../nbs/models/01_unet.ipynb #cell-020
 class UNetSimple(SegmentationNet):
@@ -133,12 +108,11 @@ class UNetSimple(SegmentationNet):
         use_bn: bool = True,
         use_deconv: bool = True,
     ):
-        super().__init__()
         check_counts(
             "UNetSimple", num_channels=num_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
         )
-        self.num_channels, self.num_classes = num_channels, num_classes
-        self.depth, self.divisor = depth, 2**depth
+        super().__init__(num_channels, num_classes, Geometry(depth))
+        self.depth = depth
         widths = [base_channels * 2**level for level in range(depth + 1)]
         self.maxpool = nn.MaxPool2d(2, 2)
         for level, (before, width) in enumerate(zip([num_channels, *widths], widths)):

@@ -9,6 +9,7 @@ __all__ = ['nodes', 'UNetNested']
 import mindspore as ms
 from mindspore import nn, ops
 
+from ..config.geometry import Geometry
 from .blocks import DoubleConv, SegmentationNet, UpConcat, check_counts, conv1x1
 
 # %% ../../nbs/models/02_unetpp.ipynb #cell-007
@@ -37,7 +38,6 @@ class UNetNested(SegmentationNet):
         use_ds: bool = True,
         level: int | None = None,
     ):
-        super().__init__()
         check_counts(
             "UNetNested", num_channels=num_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
         )
@@ -45,9 +45,8 @@ class UNetNested(SegmentationNet):
             check_counts("UNetNested", level=level)
         if level is not None and level > depth:
             raise ValueError(f"UNetNested: level must be between 1 and depth ({depth}), got {level}.")
-        self.num_channels, self.num_classes = num_channels, num_classes
+        super().__init__(num_channels, num_classes, Geometry(level or depth))
         self.level = level or depth
-        self.divisor = 2**self.level
         # the whole network keeps all heads, deep supervision or not: its checkpoints are then of one kind
         self.heads = [self.level] if level else list(range(1, depth + 1))
         self.stacked = use_ds and level is None

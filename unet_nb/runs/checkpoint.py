@@ -23,9 +23,9 @@ import numpy as np
 from mindspore import nn, ops
 from mindspore.train.checkpoint_pb2 import Checkpoint as CheckpointMessage
 
-from ..config.groups import ConfigError, DataParams, EvalParams, ModelParams, TrainParams
-from ..config.jobs import Config
-from ..config.values import ALIASES
+from ..config.groups import ConfigError
+from ..config.jobs import HANDED_ON, EvaluateConfig, ExportConfig, RunConfig, TrainConfig, job_config
+from ..config.values import real_names
 from ..core.files import atomic_path, json_text, parse_json
 from ..core.paths import resolve_path
 from ..core.storage import fetch, others
@@ -86,12 +86,12 @@ class Checkpoint:
     state: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def cfg(self) -> Config | None:
+    def cfg(self) -> TrainConfig | None:
         "The configuration that the checkpoint was trained with, if it says so."
         if "config" not in self.state:
             return None
         try:
-            return Config(**self.state["config"])
+            return TrainConfig(**self.state["config"])
         except (ConfigError, TypeError) as e:
             raise ValueError(
                 f"{self.path}: the configuration in it cannot be used, it may be of another version: {e}"
@@ -277,7 +277,7 @@ def prune_checkpoints(folder: str | Path, keep: int) -> None:
             path.unlink()
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-039
-def fetch_checkpoint(cfg: Config, path: str) -> str:
+def fetch_checkpoint(cfg: TrainConfig | EvaluateConfig | ExportConfig, path: str) -> str:
     "Where checkpoint `path` lies on this machine, after `checkpoint_url` has been fetched if there is one. Raises StorageError, or ValueError in words."
     if not (cfg.enable_modelarts and cfg.checkpoint_url):
         return path
@@ -293,21 +293,21 @@ def fetch_checkpoint(cfg: Config, path: str) -> str:
     return str(folder / copied.names[0] if len(copied.names) == 1 else folder)
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-042
-def config_for_checkpoint(given: dict[str, Any]) -> tuple[Config, Checkpoint]:
-    """Configuration and checkpoint for `given` parameters; without `checkpoint_file_path` it is that of the newest finished training run.
+def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple[RunConfig, Checkpoint]:
+    """Configuration of `job` (evaluate or export) and checkpoint for `given` parameters; without `checkpoint_file_path` it is that of the newest finished training run.
 
-    Parameters of the data, network, training and evaluation groups that are not given come from the checkpoint, if it knows them.
+    Parameters of the data, the network and the scores that are not given come from the checkpoint, if it knows them. Raises ConfigError,
+    FileNotFoundError or ValueError in words.
     """
-    cloud = Config(
+    config, given = job_config(job), real_names(given)
+    cloud = config(
         **{k: given[k] for k in ("enable_modelarts", "checkpoint_url", "load_path", "storage_patience") if k in given}
     )
     path = (
         fetch_checkpoint(cloud, given.get("checkpoint_file_path") or "")
-        or newest_run(given.get("output_path", Config().output_path)).path
+        or newest_run(given.get("output_path", cloud.output_path)).path
     )
     checkpoint = load_checkpoint(find_checkpoint(path))
-    inherited = {n for group in (DataParams, ModelParams, TrainParams, EvalParams) for n in group.model_fields}
-    trained = {k: v for k, v in checkpoint.state.get("config", {}).items() if k in inherited}
-    return Config(
-        **trained | {ALIASES.get(k, k): v for k, v in given.items()} | {"checkpoint_file_path": str(checkpoint.path)}
-    ), checkpoint
+    trained = real_names(checkpoint.state.get("config", {}))
+    inherited = {k: v for k, v in trained.items() if k in config.model_fields.keys() & HANDED_ON}
+    return config(**inherited | given | {"checkpoint_file_path": str(checkpoint.path)}), checkpoint

@@ -16,29 +16,34 @@ import socket
 import subprocess
 import time
 from base64 import b64encode
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any
 
+from fastcore.basics import patch
+
+from ..config.groups import ConfigError, DemoParams, FetchParams, KeepParams
+from ..config.jobs import JOBS, RunConfig
 from ..core.files import read_json, write_json, write_text
-from ..core.text import duration
+from ..core.text import duration, shortened
 
 if TYPE_CHECKING:
     import pandas as pd  # 0.6 s to import; only two functions need it
 
-from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.datasets import data_name
 from ..config.recipes import load_params
 from ..core.errors import short_errors
 from ..core.paths import resolve_path, shipped_dir, work_dir
-from ..core.storage import UploadError, fetch, others, upload
+from ..core.storage import UploadError, fetch, others
+from ..core.storage import upload as upload_folder
 from ..core.tables import Scores, html_table
 
 # %% auto #0
 __all__ = ['FULL', 'COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'fetch_data', 'start_run', 'run_state',
-           'take_up', 'version_changes', 'folders_by_start', 'list_runs', 'newest_run']
+           'reopen', 'version_changes', 'folders_by_start', 'list_runs', 'newest_run']
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-006
 def git_state() -> dict[str, Any]:
@@ -57,7 +62,7 @@ def git_state() -> dict[str, Any]:
     return {"commit": commit, "dirty": bool(git("status", "--porcelain")) if commit else None}
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-007
-def env_info(cfg: Config) -> dict[str, Any]:
+def env_info(device_target: str = "CPU") -> dict[str, Any]:
     "Versions, machine and source state of a run, ready for JSON."
     packages = ["unet_nb", "mindspore", "numpy", "opencv-python", "onnxruntime", "papermill", "scikit-image", "scipy"]
 
@@ -73,10 +78,19 @@ def env_info(cfg: Config) -> dict[str, Any]:
         "processors": len(os.sched_getaffinity(0)),
         "host": socket.gethostname(),
         "work_dir": str(work_dir()),
-        "device_target": cfg.device_target,
+        "device_target": device_target,
         "packages": {p: version(p) for p in packages},
         **git_state(),
     }
+
+
+def _job_of(kind: str | None) -> str:
+    "The job whose parameters a run of `kind` has: a sweep those of all it can run, ranks and scripts those of a training."
+    return kind if kind in JOBS else "cross_validate" if kind == "sweep" else "train"
+
+
+def _checkpoint_path(cfg: RunConfig) -> str:
+    return cfg.checkpoint_path if isinstance(cfg, KeepParams) else KeepParams().checkpoint_path
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-010
 class Run:
@@ -86,6 +100,7 @@ class Run:
     """
 
     uploads = False  # whether this process uploads the folder: the one that made it
+    echo = True  # whether `log` prints; False for one whose lines are shown elsewhere
 
     def __init__(self, path: str | Path):
         self.path = resolve_path(path)
@@ -93,40 +108,18 @@ class Run:
             raise FileNotFoundError(
                 f"{self.path} is not a run folder (it has no status.json); `unet_nb runs` lists the runs"
             )
-        self.kind, self._lock_file = self.status.get("kind"), None
+        self.kind, self._lock_file, self._listeners = self.status.get("kind"), None, []
 
     @property
-    def cfg(self) -> Config:
+    def cfg(self) -> RunConfig:
         try:
-            return load_params(self.path / "params.yaml")
+            return load_params(self.path / "params.yaml", job=_job_of(self.kind))
         except ConfigError as e:
             raise ConfigError(f"{self.path / 'params.yaml'}: {e}") from None
 
     @property
-    def checkpoints(self) -> Path:
-        return self._folder(self.cfg.checkpoint_path)
-
-    @property
-    def figures(self) -> Path:
-        return self._folder("figures")
-
-    @property
     def status(self) -> dict[str, Any]:
         return {"state": "unknown"} | read_json(self.path / "status.json")
-
-    @property
-    def metrics(self) -> Scores:
-        return Scores(self._json("metrics.json"))
-
-    @property
-    def history(self) -> pd.DataFrame:
-        import pandas as pd
-
-        file = self.path / "history.csv"
-        try:
-            return pd.read_csv(file) if file.is_file() else pd.DataFrame()
-        except (ValueError, pd.errors.ParserError) as e:
-            raise ValueError(f"{file}: not a table of epochs, or a damaged one ({e})") from None
 
     def _folder(self, name: str) -> Path:
         if not self.path.is_dir():
@@ -140,16 +133,64 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status['state']})"
 
+# %% ../../nbs/runs/00_folder.ipynb #cell-060
+@patch(as_prop=True)
+def checkpoints(self: Run) -> Path:
+    "The folder of the checkpoints, made when it is not there. Raises FileNotFoundError when the run folder is gone."
+    return self._folder(_checkpoint_path(self.cfg))
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-061
+@patch(as_prop=True)
+def figures(self: Run) -> Path:
+    "The folder of the pictures, as `checkpoints`."
+    return self._folder("figures")
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-054
+@patch(as_prop=True)
+def metrics(self: Run) -> Scores:
+    "What metrics.json holds; empty before there is one."
+    return Scores(self._json("metrics.json"))
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-055
+@patch(as_prop=True)
+def history(self: Run) -> pd.DataFrame:
+    "history.csv, a row for each epoch; empty before there is one. Raises ValueError in words for a damaged one."
+    import pandas as pd
+
+    file = self.path / "history.csv"
+    try:
+        return pd.read_csv(file) if file.is_file() else pd.DataFrame()
+    except (ValueError, pd.errors.ParserError) as e:
+        raise ValueError(f"{file}: not a table of epochs, or a damaged one ({e})") from None
+
 # %% ../../nbs/runs/00_folder.ipynb #cell-012
-def _log(self: Run, text: str, echo: bool = True) -> None:
-    "Append a line to log.txt, and print it unless `echo` is False."
+@patch
+def log(self: Run, text: str, echo: bool = True, **values: float | None) -> None:
+    """Append a line to log.txt, print it unless `echo` is False, and tell it to those that are `listening`.
+
+    `values`: the numbers that the line states, by name, for listeners that need them.
+    """
     with open(self.path / "log.txt", "a", encoding="utf-8") as f:
         f.write(text + "\n")
-    if echo:
+    if echo and self.echo:
         print(text, flush=True)
+    for listener in list(self._listeners):
+        listener(text, echo, values)
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-056
+@patch
+@contextmanager
+def listening(self: Run, listener: Callable[[str, bool, dict], None]) -> Iterator[None]:
+    "While the block runs, each line of `log` goes to `listener(text, echo, values)` too, which must not log itself."
+    self._listeners.append(listener)
+    try:
+        yield
+    finally:
+        self._listeners.remove(listener)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-013
-def _set_status(self: Run, state: str, reason: str | None = None) -> None:
+@patch
+def set_status(self: Run, state: str, reason: str | None = None) -> None:
     "Record the state (created, running, done, failed, interrupted; of a sweep also waiting) and, where it did not end well, why; with all but running the lock is given back."
     old = self._json("status.json")
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")  # runs of one second stay in order
@@ -170,18 +211,29 @@ def _set_status(self: Run, state: str, reason: str | None = None) -> None:
         self.unlock()
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-014
-def _warn(self: Run, text: str) -> None:
+@patch
+def warn(self: Run, text: str) -> None:
     "Say in the log, and keep in status.json to the end of the run, what makes its result doubtful."
     self.log(f"warning: {text}")
     status = self._json("status.json")
     kept = dict.fromkeys([*status.get("warnings", []), text])
     write_json(self.path / "status.json", status | {"warnings": list(kept)})
 
-
-Run.log, Run.set_status, Run.warn = _log, _set_status, _warn
+# %% ../../nbs/runs/00_folder.ipynb #cell-018
+def _flock(file: Any, kind: int) -> bool:
+    "Try to lock an open file; False if another process has the lock. On a file system without locks every try succeeds."
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as e:
+        if e.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    return True
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-016
-def _lock(self: Run, patience: float = 5.0) -> None:
+@patch
+def lock(self: Run, patience: float = 5.0) -> None:
     """Take the right to write to this folder, until the run or the process ends, and remove what a killed process left half-written.
 
     Raises FileExistsError in words if another process still has it after `patience` seconds.
@@ -198,33 +250,25 @@ def _lock(self: Run, patience: float = 5.0) -> None:
     self._lock_file = file
     for folder in (
         self.path,
-        self.path / self.cfg.checkpoint_path,
+        self.path / _checkpoint_path(self.cfg),
         self.path / "figures",
     ):  # in others other processes may write: ranks, the runs of a sweep
         for left in folder.glob(".*.tmp*"):
             left.unlink(missing_ok=True)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-017
-def _unlock(self: Run) -> None:
+@patch
+def unlock(self: Run) -> None:
     "Give the lock back."
     if self._lock_file:
         self._lock_file.close()
     self._lock_file = None
 
-# %% ../../nbs/runs/00_folder.ipynb #cell-018
-def _flock(file: Any, kind: int) -> bool:
-    "Try to lock an open file; False if another process has the lock. On a file system without locks every try succeeds."
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as e:
-        if e.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-    return True
-
-
-Run.lock, Run.unlock, Run.locked = _lock, _unlock, property(lambda self: self._lock_file is not None)
+# %% ../../nbs/runs/00_folder.ipynb #cell-057
+@patch(as_prop=True)
+def locked(self: Run) -> bool:
+    "Whether this object has the lock."
+    return self._lock_file is not None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-020
 FULL = {
@@ -233,8 +277,9 @@ FULL = {
     errno.EROFS: "the disk has become read-only",
 }
 
-
-def _go_on(self: Run) -> str:
+# %% ../../nbs/runs/00_folder.ipynb #cell-058
+@patch
+def resume_hint(self: Run) -> str:
     "The command that goes on with this run, in a clause."
     path = shlex.quote(str(self.path))
     if self.kind == "train":
@@ -246,16 +291,18 @@ def _go_on(self: Run) -> str:
     return f"`unet_nb run {self.kind} -f {path}/params.yaml` starts it again"
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-021
-def _storage_problem(self: Run, error: BaseException) -> str | None:
+@patch
+def storage_problem(self: Run, error: BaseException) -> str | None:
     "What happened to the folder or its disk, in words; None if `error` has another cause."
     if not os.path.exists(self.path / "status.json"):
         return f"the run folder {self.path} is gone: moved, deleted, or on a disk that is no longer there. If it was moved, `unet_nb resume` with its new place goes on"
     if isinstance(error, OSError) and error.errno in FULL:
-        return f"{FULL[error.errno]}: cannot write to {self.path}. What was written before is whole; make room, then {self.go_on()}"
+        return f"{FULL[error.errno]}: cannot write to {self.path}. What was written before is whole; make room, then {self.resume_hint()}"
     return None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-022
-def _end(self: Run, state: str, reason: str, echo: bool = False) -> None:
+@patch
+def end(self: Run, state: str, reason: str, echo: bool = False) -> None:
     "Record that the run ended as `state` because of `reason`, in log.txt and status.json, where they can be written."
     with suppress(OSError):
         self.log(f"run {state}: {reason}", echo=echo)
@@ -265,14 +312,15 @@ def _end(self: Run, state: str, reason: str, echo: bool = False) -> None:
     self.upload(quiet=True)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-023
+@patch
 @contextmanager
-def _guard(self: Run) -> Iterator[None]:
+def guard(self: Run) -> Iterator[None]:
     "Marks the run as failed or interrupted when the block raises. Ctrl-C, a full disk and a vanished folder are raised again in words."
     try:
         with short_errors():
             yield
     except KeyboardInterrupt as e:
-        reason = f"{e or 'interrupted'}; {self.go_on()}"
+        reason = f"{e or 'interrupted'}; {self.resume_hint()}"
         self.end("interrupted", reason, echo=True)
         raise KeyboardInterrupt(reason) from None
     except BaseException as e:
@@ -284,11 +332,9 @@ def _guard(self: Run) -> Iterator[None]:
     else:
         self.upload()
 
-
-Run.go_on, Run.storage_problem, Run.end, Run.guard = _go_on, _storage_problem, _end, _guard
-
 # %% ../../nbs/runs/00_folder.ipynb #cell-025
-def _upload(self: Run, quiet: bool = False) -> None:
+@patch
+def upload(self: Run, quiet: bool = False) -> None:
     "Copy what is new in this folder to train_url, where the job has one. Raises UploadError in words; with `quiet` only prints them."
     if not self.uploads:
         return
@@ -298,7 +344,8 @@ def _upload(self: Run, quiet: bool = False) -> None:
             f"-{socket.gethostname()}" if self.status["kind"] == "ranks" else "",
         )  # the folder of a further host has the same name
         print(
-            upload(self.path, f"{cfg.train_url.rstrip('/')}/{self.path.name}{host}", cfg.storage_patience), flush=True
+            upload_folder(self.path, f"{cfg.train_url.rstrip('/')}/{self.path.name}{host}", cfg.storage_patience),
+            flush=True,
         )
     except (OSError, ValueError) as e:
         self.uploads = False  # not again and again
@@ -307,14 +354,11 @@ def _upload(self: Run, quiet: bool = False) -> None:
             raise UploadError(problem) from None
         print(problem, flush=True)
 
-
-Run.upload = _upload
-
 # %% ../../nbs/runs/00_folder.ipynb #cell-027
-def create_run(cfg: Config, kind: str = "train") -> Run:
+def create_run(cfg: RunConfig, kind: str = "train") -> Run:
     "Make a new run folder in `cfg.output_path`, with parameters and environment in it. Raises OSError in words when it cannot be written."
-    what = f"{cfg.model_name}_{cfg.dataset if cfg.data_path else 'demo'}".lower()
-    name = re.sub(r"[^\w.-]+", "-", cfg.name or (what if kind == "train" else f"{kind}_{what}"))
+    title = cfg.name or "_".join(part for part in ("" if kind == "train" else kind, cfg.subject) if part)
+    name = re.sub(r"[^\w.-]+", "-", title)
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     root = resolve_path(cfg.output_path)
     for attempt in range(1, 1000):
@@ -330,25 +374,28 @@ def create_run(cfg: Config, kind: str = "train") -> Run:
             ) from None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-028
-def make_run(path: Path, cfg: Config, kind: str = "train") -> Run:
+def make_run(path: Path, cfg: RunConfig, kind: str = "train") -> Run:
     "Make `path` a run folder in state created, with parameters and environment in it."
     path.mkdir(parents=True, exist_ok=True)
-    write_text(path / "params.yaml", cfg.model_copy(update={"run_dir": ""}).to_yaml())
-    write_json(path / "env.json", env_info(cfg))
+    write_text(path / "params.yaml", cfg.replace(run_dir="").to_yaml())
+    write_json(path / "env.json", env_info(getattr(cfg, "device_target", "CPU")))
     write_json(path / "status.json", {"kind": kind})
     run = Run(path)
     run.set_status("created")
     run.uploads = cfg.enable_modelarts and bool(cfg.train_url)
+    if cfg.ignored:
+        given = ", ".join(f"{name} {shortened(value, 40)}" for name, value in cfg.ignored.items())
+        run.log(f"not used by {kind}, parameters of other jobs: {given}")
     return run
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-029
-def fetch_data(cfg: Config, run: Run) -> None:
+def fetch_data(cfg: RunConfig, run: Run) -> None:
     "Copy `data_url` to `data_path`, if there is one. Raises StorageError or ConfigError in words."
     if run.kind == "prepare":
         raise ConfigError(
             "enable_modelarts: prepare works on folders of this machine and its result is not uploaded; prepare first, then put the result into object storage"
         )
-    if not cfg.data_url:
+    if not isinstance(cfg, FetchParams) or not cfg.data_url:
         return
     copied = fetch(cfg.data_url, resolve_path(cfg.data_path), cfg.storage_patience, run.log)
     run.log(str(copied))
@@ -358,7 +405,7 @@ def fetch_data(cfg: Config, run: Run) -> None:
         )
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-030
-def start_run(cfg: Config, kind: str = "train") -> Run:
+def start_run(cfg: RunConfig, kind: str = "train") -> Run:
     "The run folder for `cfg`, in state running: `cfg.run_dir` if the command line made one, else a new one. `kind`: train, evaluate, …"
     run = Run(cfg.run_dir) if cfg.run_dir else create_run(cfg, kind)
     run.lock(patience=0)
@@ -367,7 +414,7 @@ def start_run(cfg: Config, kind: str = "train") -> Run:
         raise FileExistsError(
             f"run_dir: {run.path} already holds a run ({run.status['state']}); leave run_dir empty for a new folder"
         )
-    write_text(run.path / "params.yaml", cfg.model_copy(update={"run_dir": ""}).to_yaml())
+    write_text(run.path / "params.yaml", cfg.replace(run_dir="").to_yaml())
     run.set_status("running")
     if cfg.enable_modelarts:
         with run.guard():
@@ -390,12 +437,12 @@ def run_state(run: Run) -> str:
     return "killed" if launcher_gone and Path("/proc").exists() else status["state"]
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-037
-def take_up(run: Run) -> Run:
+def reopen(run: Run) -> Run:
     "Lock the folder of an unfinished training run, to go on in it. Raises FileExistsError in words for one that is finished, still running, or no training."
     status, path = run.status, shlex.quote(str(run.path))
     if run.kind != "train":
         raise FileExistsError(
-            f"{run.path} is a run of {run.kind}; only a training goes on where it stopped. {run.go_on()}"
+            f"{run.path} is a run of {run.kind}; only a training goes on where it stopped. {run.resume_hint()}"
         )
     run.lock()
     state, status = run_state(run), run.status
@@ -412,14 +459,15 @@ def take_up(run: Run) -> Run:
 # %% ../../nbs/runs/00_folder.ipynb #cell-038
 def version_changes(run: Run) -> list[str]:
     "Packages that have another version now than when the run began, in words."
-    before, now = run._json("env.json").get("packages", {}), env_info(run.cfg)["packages"]
+    before, now = run._json("env.json").get("packages", {}), env_info()["packages"]
     return [f"{name} {before.get(name)} → {now[name]}" for name in now if name in before and before[name] != now[name]]
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-043
 COLORS = {"done": "#009e73", "running": "#0072b2", "created": "#0072b2", "interrupted": "#e69f00"}
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-044
-def _run_html(self: Run) -> str:
+@patch
+def _repr_html_(self: Run) -> str:
     "State, key figures, changed parameters, scores and curves as HTML."
     state, reason, metrics, changed = run_state(self), self.status.get("reason"), self.metrics, self.cfg.changed()
     title = f"<b>{html.escape(self.path.name)}</b> <span style='color:{COLORS.get(state, '#d55e00')}'>{state}</span>{': ' + html.escape(reason) if reason else ''}"
@@ -442,9 +490,6 @@ def _run_html(self: Run) -> str:
         else ""
     )
     return f"{title}{html_table(list(facts.items()))}{metrics._repr_html_() or ''}{curves}"
-
-
-Run._repr_html_ = _run_html
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-047
 def folders_by_start(output_path: str | Path) -> list[Path]:
@@ -474,8 +519,8 @@ def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
                     "run": path.name,
                     "kind": run.status["kind"],
                     "state": run_state(run),
-                    "model_name": cfg.model_name,
-                    "data": cfg.data_path or "demo",
+                    "model_name": getattr(cfg, "model_name", ""),
+                    "data": getattr(cfg, "data_path", "") or (data_name(cfg) if isinstance(cfg, DemoParams) else ""),
                     "dice_coeff": metrics.get("dice_coeff"),
                     "iou": metrics.get("iou"),
                     "mean_iou": metrics.get("mean_iou"),

@@ -20,8 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.groups import ConfigError, DeviceParams
 from ..runs.folder import env_info
 
 # %% ../../nbs/runtime/00_device.ipynb #cell-005
@@ -104,13 +103,13 @@ def lacks(device: str) -> str | None:
     return f"the loader does not find {', '.join(missing)}, which MindSpore's plug-in {plugin.name} needs; {'; '.join(advice)}"
 
 # %% ../../nbs/runtime/00_device.ipynb #cell-017
-def check_device(cfg: Config) -> None:
+def check_device(cfg: DeviceParams) -> None:
     "Raises ConfigError, in words, when a library for `cfg.device_target` is missing."
     if reason := lacks(cfg.device_target):
         raise ConfigError(f"device_target: {cfg.device_target} cannot be used here: {reason}; or use device_target CPU")
 
 # %% ../../nbs/runtime/00_device.ipynb #cell-018
-def setup_device(cfg: Config) -> None:
+def setup_device(cfg: DeviceParams) -> None:
     "Choose `cfg.device_target` and seed Python, NumPy and MindSpore with `cfg.seed`. Raises ConfigError if the device is not there."
     import mindspore as ms
 
@@ -133,7 +132,7 @@ def _refused(device: str, error: str) -> str:
 # %% ../../nbs/runtime/00_device.ipynb #cell-025
 def machine() -> dict[str, Any]:
     "What the kit finds here, ready for JSON: Python, platform, processor, memory (GiB), versions of the packages, devices with what they lack, oneDNN's instruction set."
-    info = env_info(Config())
+    info = env_info()
     names = sorted(
         {re.match(r"[\w.-]+", r)[0] for r in metadata.requires("unet_nb") or []} | set(info["packages"]), key=str.lower
     )

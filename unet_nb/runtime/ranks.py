@@ -17,7 +17,7 @@ from mindspore import nn, ops
 from mindspore.communication import GlobalComm, get_group_size, get_rank, init
 
 from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import TrainConfig
 from ..runs.folder import Run, make_run, start_run
 from .device import setup_device
 
@@ -47,7 +47,7 @@ class Ranks:
         table[self.rank] = row
         return self.merge(table)
 
-    def text_of_main(self, text: str, longest: int = 4096) -> str:
+    def broadcast_text(self, text: str, longest: int = 4096) -> str:
         "The text of rank 0, on all ranks."
         letters = np.frombuffer(text.encode("utf-16-le"), np.uint16)
         row = np.zeros(longest, np.uint16)
@@ -63,7 +63,7 @@ class Ranks:
             )
 
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-009
-def join_ranks(cfg: Config) -> Ranks:
+def join_ranks(cfg: TrainConfig) -> Ranks:
     """This process among those that train together: alone, or with `run_distribute` one of those that msrun started. Waits for all of them.
 
     Choose the device first (`setup_device`). Raises ConfigError in words when nobody started the others, or when the device cannot connect them.
@@ -85,17 +85,15 @@ def join_ranks(cfg: Config) -> Ranks:
     return Ranks(get_rank(), get_group_size())
 
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-012
-def start_rank_run(cfg: Config) -> Run:
+def start_rank_run(cfg: TrainConfig) -> Run:
     "The run folder of this rank, in state running: rank 0 has the run's, the others `ranks/<rank>` in it. Alone it is `start_run`."
     if not cfg.run_distribute:
         return start_run(cfg)
     setup_device(cfg)
     ranks = join_ranks(cfg)
     main = start_run(cfg) if ranks.is_main else None
-    folder = Path(ranks.text_of_main(str(main.path) if main else ""))
-    return main or start_run(
-        cfg.model_copy(update={"run_dir": str(make_run(folder / "ranks" / str(ranks.rank), cfg).path)})
-    )
+    folder = Path(ranks.broadcast_text(str(main.path) if main else ""))
+    return main or start_run(cfg.replace(run_dir=str(make_run(folder / "ranks" / str(ranks.rank), cfg).path)))
 
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-014
 class MeanOverRanks(nn.Cell):

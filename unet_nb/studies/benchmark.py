@@ -20,9 +20,9 @@ import pandas as pd
 from matplotlib.ticker import LogLocator, ScalarFormatter
 
 from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import TrainConfig
 from . import torch_peer
-from .torch_peer import serve
+from .torch_peer import PEERS, serve
 
 # %% auto #0
 __all__ = ['COLORS', 'parse_case', 'case_name', 'write_case', 'work_mindspore', 'work_onnx', 'Worker', 'start_workers',
@@ -30,19 +30,15 @@ __all__ = ['COLORS', 'parse_case', 'case_name', 'write_case', 'work_mindspore', 
            'markdown', 'timed_training', 'time_to_score', 'score_figure', 'rank_speed']
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-006
-def parse_case(text: str) -> Config:
+def parse_case(text: str) -> TrainConfig:
     "The configuration of a case `network:base_channels:batch:side`. Raises ConfigError in words."
     parts = text.split(":")
-    if (
-        len(parts) != 4
-        or not all(p.strip().isdigit() for p in parts[1:])
-        or parts[0].strip() not in ("unet_fast", "unet_simple", "unet_nested")
-    ):
+    if len(parts) != 4 or not all(p.strip().isdigit() for p in parts[1:]) or parts[0].strip() not in PEERS:
         raise ConfigError(
-            f"bench_cases: '{text}' is not network:base_channels:batch:side with one of unet_fast, unet_simple, unet_nested; for example unet_fast:32:4:256"
+            f"bench_cases: '{text}' is not network:base_channels:batch:side with one of {', '.join(PEERS)}; for example unet_fast:32:4:256"
         )
     width, batch, side = map(int, parts[1:])
-    return Config(
+    return TrainConfig(
         model_name=parts[0].strip(),
         base_channels=width,
         batch_size=batch,
@@ -53,11 +49,11 @@ def parse_case(text: str) -> Config:
     )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-007
-def case_name(cfg: Config) -> str:
+def case_name(cfg: TrainConfig) -> str:
     return f"{cfg.model_name}, width {cfg.base_channels}, {cfg.batch_size} × {cfg.crop_size[0]}²"
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-010
-def write_case(cfg: Config, folder: Path) -> None:
+def write_case(cfg: TrainConfig, folder: Path) -> None:
     "Write case.json, weights.npz, batch.npz (images, masks), output.npy (MindSpore's probabilities) and model.onnx."
     import mindspore as ms
     import onnx
@@ -87,7 +83,7 @@ def write_case(cfg: Config, folder: Path) -> None:
     )
     np.save(folder / "output.npy", as_function(net)(images))
     onnx.save(to_onnx(net), folder / "model.onnx")
-    (folder / "case.json").write_text(json.dumps(cfg.model_dump() | {"depth": cfg.network_depth}))
+    (folder / "case.json").write_text(json.dumps(cfg.model_dump() | {"depth": cfg.geometry.depth}))
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-013
 def work_mindspore(folder: Path, task: str) -> None:
@@ -99,7 +95,7 @@ def work_mindspore(folder: Path, task: str) -> None:
     from unet_nb.runtime.device import setup_device
     from unet_nb.training.fit import create_optimizer, create_step
 
-    cfg = Config(**json.loads((folder / "case.json").read_text()))
+    cfg = TrainConfig(**json.loads((folder / "case.json").read_text()))
     setup_device(cfg)
     net = create_model(cfg)
     with np.load(folder / "weights.npz") as file:
@@ -405,20 +401,22 @@ def timed_training(request: str) -> None:
     "What the process does: train as the request (JSON of cfg and the time of the start) says; the last line of the output is the curve, seconds since the start, epochs' steps and dice."
     wanted = json.loads(request)
     from unet_nb.runs.folder import start_run
+    from unet_nb.training.callbacks import Callback
     from unet_nb.training.fit import fit
 
-    offset = []
+    class Clock(Callback):
+        "How many seconds before the training the process began: its rows count from the training's own begin."
 
-    def on_step(trainer, loss):
-        if not offset:
-            offset.append(time.time() - wanted["start"] - trainer.seconds)
+        def on_fit_begin(self, trainer):
+            self.before = time.time() - wanted["start"] - trainer.seconds
 
-    run = fit(cfg := Config(**wanted["cfg"]), start_run(cfg), on_step)
+    cfg, clock = TrainConfig(**wanted["cfg"]), Clock()
+    run = fit(cfg, start_run(cfg), [clock])
     history = run.history
     print(
         json.dumps(
             {
-                "seconds": (history.seconds + offset[0]).tolist(),
+                "seconds": (history.seconds + clock.before).tolist(),
                 "steps": history.steps.tolist(),
                 "dice_coeff": history.dice_coeff.tolist(),
                 "run": str(run.path),
@@ -427,7 +425,7 @@ def timed_training(request: str) -> None:
     )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-041
-def time_to_score(cfg: Config, seeds: int, scores: list[float], log=print) -> tuple[pd.DataFrame, pd.DataFrame]:
+def time_to_score(cfg: TrainConfig, seeds: int, scores: list[float], log=print) -> tuple[pd.DataFrame, pd.DataFrame]:
     "The curves (seed, seconds, steps, dice_coeff) of `seeds` trainings, and a row for each seed: seconds to each of `scores` (NaN where it was not reached), the last dice and the seconds to the end."
     curves, rows, code = (
         [],
@@ -435,9 +433,7 @@ def time_to_score(cfg: Config, seeds: int, scores: list[float], log=print) -> tu
         "import sys; from unet_nb.studies.benchmark import timed_training; timed_training(sys.stdin.read())",
     )
     for seed in range(cfg.seed, cfg.seed + seeds):
-        values = cfg.model_copy(
-            update={"seed": seed, "run_eval": True, "run_dir": "", "name": f"seed{seed}"}
-        ).model_dump()
+        values = TrainConfig.of(cfg, seed=seed, run_eval=True, run_dir="", name=f"seed{seed}").model_dump()
         done = subprocess.run(
             [sys.executable, "-c", code],
             input=json.dumps({"cfg": values, "start": time.time()}),
@@ -482,7 +478,7 @@ def score_figure(curves: pd.DataFrame, scores: list[float], known: dict[str, flo
     return fig
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-046
-def rank_speed(cfg: Config, ranks: list[int], batch: int = 4, log=print) -> pd.DataFrame:
+def rank_speed(cfg: TrainConfig, ranks: list[int], batch: int = 4, log=print) -> pd.DataFrame:
     "Images a second (median over the epochs after the first) of the network and crop of `cfg` on the generated stack, with `batch` images for each of `ranks` processes."
     rows = []
     for n in ranks:

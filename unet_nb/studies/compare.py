@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.groups import ConfigError, all_params
 from ..core.files import write_json, write_text
 from ..core.paths import resolve_path
 from ..figures.report import Picture, html_report, prediction_pictures
@@ -63,12 +62,12 @@ def different_params(runs: Sequence[Run]) -> pd.DataFrame:
     params = {run.path.name: run.cfg.model_dump() for run in runs}
     names = [
         n
-        for n in Config.model_fields
+        for n in all_params()
         if n not in ("name", "output_path", "run_dir", "checkpoint_file_path", "compare")
-        and len({repr(p[n]) for p in params.values()}) > 1
+        and len({repr(p.get(n)) for p in params.values()}) > 1
     ]
     return pd.DataFrame(
-        {run: [str(p[n]) for n in names] for run, p in params.items()}, index=pd.Index(names, name="parameter")
+        {run: [str(p.get(n, "–")) for n in names] for run, p in params.items()}, index=pd.Index(names, name="parameter")
     )
 
 # %% ../../nbs/studies/04_compare.ipynb #cell-015

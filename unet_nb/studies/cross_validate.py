@@ -17,16 +17,27 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..config.groups import ConfigError, DataParams, ModelParams, TrainParams
-from ..config.jobs import Config
+from unet_nb.config.groups import (
+    AugmentParams,
+    ConfigError,
+    DeviceParams,
+    EpochParams,
+    LossParams,
+    OptimizerParams,
+    RanksParams,
+    ResumeParams,
+)
+from ..config.jobs import CrossValidateConfig, SampleConfig, TrainConfig
 from ..core.files import write_json, write_text
 from ..core.paths import resolve_path
 from ..data.isbi import save_stack
 from ..data.pipeline import load_split
 from ..data.samples import Sample
+from ..data.sources import source_of
 from ..figures.plots import prediction_figure
 from ..figures.report import Picture, html_report, panels
-from ..inference.predict import Forward, ensemble
+from ..inference.predict import ensemble
+from ..inference.tiling import Forward
 from ..metrics.intervals import bootstrap_interval, mean_interval
 from ..metrics.isbi import challenge_scores
 from ..metrics.overlap import class_scores, dataset_scores
@@ -40,38 +51,33 @@ from ..training.evaluate import score_image
 from ..training.fit import changed_files, data_digests
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-006
-def fold_configs(cfg: Config) -> list[Config]:
+def fold_configs(cfg: CrossValidateConfig) -> list[TrainConfig]:
     "A training configuration for each fold (cross_valid_ind 1 … num_folds) and member (seed, seed + 1, …), member by member within a fold. Raises ConfigError."
-    if cfg.data_path and cfg.dataset != "ISBI" and cfg.fold_scheme == "zoo":
-        raise ConfigError(
-            "fold_scheme: zoo cuts a folder of images only once; take shuffled or blocks for cross-validation"
-        )
+    source_of(cfg).check_folds()
     if cfg.resume:
         raise ConfigError(
             "resume: each fold starts afresh, since a checkpoint may have seen its held-out images; set it to False"
         )
-    base = cfg.name or f"{cfg.model_name}_{cfg.dataset if cfg.data_path else 'demo'}".lower()
+    base = cfg.name or cfg.subject
     places = {
         "data_path": str(resolve_path(cfg.data_path)) if cfg.data_path else "",
         "output_path": str(resolve_path(cfg.output_path)),
         "run_dir": "",
     }
     return [
-        Config(
-            **cfg.model_dump()
-            | places
-            | {
-                "cross_valid_ind": i,
-                "seed": cfg.seed + m,
-                "name": f"{base}-fold{i}" + (f"-seed{cfg.seed + m}" if m else ""),
-            }
+        TrainConfig.of(
+            cfg,
+            **places,
+            cross_valid_ind=i,
+            seed=cfg.seed + m,
+            name=f"{base}-fold{i}" + (f"-seed{cfg.seed + m}" if m else ""),
         )
         for i in range(1, cfg.num_folds + 1)
         for m in range(cfg.members)
     ]
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-007
-def fold_table(configs: Sequence[Config]) -> pd.DataFrame:
+def fold_table(configs: Sequence[TrainConfig]) -> pd.DataFrame:
     "Which images each fold holds out. Raises what `load_split` raises, before anything is trained."
     rows = []
     for cfg in configs:
@@ -80,16 +86,17 @@ def fold_table(configs: Sequence[Config]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("name")
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-010
-def training_key(cfg: Config) -> dict:
+def training_key(cfg: TrainConfig) -> dict:
     "The parameters that decide which weights a training ends with."
-    kept = {n: getattr(cfg, n) for group in (DataParams, ModelParams, TrainParams) for n in group.model_fields}
-    for name in ("keep_checkpoint_max", "resume_ckpt", "fold_scheme" if cfg.fold_scheme == "zoo" else ""):
+    decisive = (SampleConfig, AugmentParams, LossParams, OptimizerParams, EpochParams, ResumeParams, RanksParams)
+    kept = {n: getattr(cfg, n) for group in (*decisive, DeviceParams) for n in group.model_fields}
+    for name in ("resume_ckpt", "is_save_on_master", "fold_scheme" if cfg.fold_scheme == "zoo" else ""):
         kept.pop(name, None)
     kept["data_path"] = str(resolve_path(cfg.data_path)) if cfg.data_path else ""
-    return kept | {"device_target": cfg.device_target, "run_distribute": cfg.run_distribute}
+    return kept
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-011
-def finished_run(cfg: Config, env: dict, digests: dict[str, str]) -> Run | None:
+def finished_run(cfg: TrainConfig, env: dict, digests: dict[str, str]) -> Run | None:
     """The newest finished training run in `cfg.output_path` with the parameters of `cfg`; None if there is none.
 
     It also has the versions of `env` (an env.json) and, where it knows them, the image and mask files of `digests` (`train.data_digests`).
@@ -120,7 +127,7 @@ def trained(job: Job, code: int) -> Run:
     )
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-015
-def train_folds(configs: Sequence[Config], run: Run, jobs: int = 1, every: float = 10.0) -> list[Run]:
+def train_folds(configs: Sequence[TrainConfig], run: Run, jobs: int = 1, every: float = 10.0) -> list[Run]:
     """The finished training run of each configuration, in order: found in `output_path`, or trained now, `jobs` at a time.
 
     `run` (the cross-validation's) gets folds.json and a line about every `every` seconds. Raises RuntimeError when a training fails.
@@ -175,7 +182,7 @@ class Variant:
     class1: list[np.ndarray] = field(default_factory=list)
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-019
-def variants(cfg: Config) -> list[Variant]:
+def variants(cfg: CrossValidateConfig) -> list[Variant]:
     "Single networks and (with `members` above 1) ensembles, plain and with test-time augmentation."
     counts = {"single network": 1} | ({f"ensemble of {cfg.members}": cfg.members} if cfg.members > 1 else {})
     return [
@@ -191,7 +198,7 @@ def _forward(run: Run) -> Forward:
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-021
 def score_folds(
-    cfg: Config, runs: Sequence[Run], log: Callable[[str], None] = print
+    cfg: CrossValidateConfig, runs: Sequence[Run], log: Callable[[str], None] = print
 ) -> tuple[list[Variant], list[Sample]]:
     "Predict the held-out images of each fold with each variant; also the images themselves, in the order of the rows (sorted by id)."
     setup_device(cfg)
@@ -202,7 +209,7 @@ def score_folds(
         held = list(load_split(fold)[1])
         samples += held
         for way in ways:
-            forward, view = ensemble(forwards[: way.members]), fold.model_copy(update={"tta": way.tta})
+            forward, view = ensemble(forwards[: way.members]), fold.replace(tta=way.tta)
             for sample in held:
                 _add(way, fold.cross_valid_ind, sample, *score_image(forward, view, sample))
         log(f"fold {fold.cross_valid_ind}: {len(held)} images predicted")
@@ -237,7 +244,7 @@ def _mean_score(name: str, way: Variant, values: Sequence[float], rng: np.random
     }
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-026
-def _pooled_scores(way: Variant, cfg: Config, rng: np.random.Generator) -> list[dict]:
+def _pooled_scores(way: Variant, cfg: CrossValidateConfig, rng: np.random.Generator) -> list[dict]:
     "Dice and IoU of each class and mean IoU, of all pixels of all images together."
     matrices = np.stack(way.confusions)
     names = cfg.class_names
@@ -256,7 +263,9 @@ def _pooled_scores(way: Variant, cfg: Config, rng: np.random.Generator) -> list[
     return rows
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-027
-def _challenge_scores(way: Variant, samples: Sequence[Sample], cfg: Config, rng: np.random.Generator) -> list[dict]:
+def _challenge_scores(
+    way: Variant, samples: Sequence[Sample], cfg: CrossValidateConfig, rng: np.random.Generator
+) -> list[dict]:
     "V_rand and V_info of the out-of-fold stack, where the set is one: two classes, one size, nothing ignored."
     masks = [s.mask for s in samples]
     if cfg.num_classes != 2 or len({m.shape for m in masks}) > 1 or any((m == cfg.ignore_index).any() for m in masks):
@@ -274,7 +283,7 @@ def _challenge_scores(way: Variant, samples: Sequence[Sample], cfg: Config, rng:
     return rows
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-028
-def score_table(ways: Sequence[Variant], samples: Sequence[Sample], cfg: Config) -> pd.DataFrame:
+def score_table(ways: Sequence[Variant], samples: Sequence[Sample], cfg: CrossValidateConfig) -> pd.DataFrame:
     "All scores of all variants: columns variant, score, value, low, high (95 % bootstrap over images), std over images, std over folds, threshold."
     rows = []
     for way in ways:
@@ -335,7 +344,7 @@ def curves_figure(runs: Sequence[Run], labels: Sequence[str], columns: int = 2) 
     return fig
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-034
-def worst_figures(way: Variant, samples: Sequence[Sample], cfg: Config, count: int = 3) -> list[Figure]:
+def worst_figures(way: Variant, samples: Sequence[Sample], cfg: CrossValidateConfig, count: int = 3) -> list[Figure]:
     "The held-out images with the lowest dice, with prediction and errors. Two classes only; of more, none."
     if cfg.num_classes != 2:
         return []
@@ -364,7 +373,7 @@ FOLDS = {
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-039
 def save_results(
-    run: Run, cfg: Config, runs: Sequence[Run], ways: Sequence[Variant], samples: Sequence[Sample]
+    run: Run, cfg: CrossValidateConfig, runs: Sequence[Run], ways: Sequence[Variant], samples: Sequence[Sample]
 ) -> pd.DataFrame:
     """Write scores.csv, out_of_fold.csv, metrics.json (of the single network), out_of_fold.tif and report.html into `run`; returns the score table.
 
@@ -393,7 +402,12 @@ def save_results(
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-040
 def report(
-    run: Run, cfg: Config, runs: Sequence[Run], ways: Sequence[Variant], samples: Sequence[Sample], table: pd.DataFrame
+    run: Run,
+    cfg: CrossValidateConfig,
+    runs: Sequence[Run],
+    ways: Sequence[Variant],
+    samples: Sequence[Sample],
+    table: pd.DataFrame,
 ) -> str:
     "The cross-validation as a self-contained HTML page."
     last, names = ways[-1], [r.cfg.name for r in runs]

@@ -137,7 +137,7 @@ def rank_main(folder: str) -> None:
         execute(
             Path(plan["notebook"]),
             Run(rank_folder(run, rank, plan["cluster"]["host"])),
-            plan["values"] | {"rank": rank},
+            plan["values"],
         )
         _write_note(run, rank, "done")
     except BaseException as e:
@@ -329,7 +329,7 @@ def execute_ranks(cluster: Cluster, notebook: Path, run: Run, values: dict[str, 
     except RunFailed as e:
         end_ranks(run, msrun, cluster.local_ranks)
         run.end("failed", str(e))
-        again = f"; when the cause is gone, {run.go_on()}" if (run.path / "history.csv").exists() else ""
+        again = f"; when the cause is gone, {run.resume_hint()}" if (run.path / "history.csv").exists() else ""
         raise RunFailed(f"{e}\nThe run folder is {run.path}; all ranks have been ended{again}") from None
     finally:
         end_ranks(run, msrun, cluster.local_ranks)

@@ -8,6 +8,7 @@ __all__ = ['Execute', 'SPEAKING', 'run_notebooks', 'find_notebook', 'check_param
 
 # %% ../../nbs/studies/00_launch.ipynb #cell-002
 import json
+import logging
 import os
 import signal
 import socket
@@ -18,12 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.groups import ConfigError, DeviceParams
+from ..config.jobs import ExportConfig, RunConfig, job_config
 from ..config.recipes import merge_params
 from ..core.errors import ShortTraceback
 from ..core.paths import shipped_dir
-from ..runs.folder import Run, create_run, run_state, take_up
+from ..runs.folder import Run, create_run, reopen, run_state
 from ..runtime.device import check_device
 from ..training.trackers import check_tracker
 
@@ -41,27 +42,28 @@ def find_notebook(name: str) -> Path:
     return notebooks[name]
 
 # %% ../../nbs/studies/00_launch.ipynb #cell-011
-def check_params(name: str, files: list[str], overrides: dict[str, Any]) -> tuple[Config, dict[str, Any]]:
+def check_params(name: str, files: list[str], overrides: dict[str, Any]) -> tuple[RunConfig, dict[str, Any]]:
     "The configuration that notebook `name` will run with, and the values that are given to it. Raises ConfigError in words."
     given = merge_params(files, overrides)
-    if name in ("train", "prepare", "cross_validate", "compare", "benchmark"):
-        cfg = Config(**given)
-    elif name in ("infer_onnx", "infer_mindir"):
+    if name in ("infer_onnx", "infer_mindir"):
         from unet_nb.exporting.infer import config_for_model  # needs MindSpore
 
         cfg, _ = config_for_model(given, name.removeprefix("infer_"))
-    else:
+    elif name in ("evaluate", "export"):
         from unet_nb.runs.checkpoint import config_for_checkpoint  # needs MindSpore
 
-        cfg, _ = config_for_checkpoint(given)
-        if name == "export":
-            from unet_nb.exporting.export import check_export
+        cfg, _ = config_for_checkpoint(given, name)
+    else:
+        cfg = job_config(name)(**given)
+    if isinstance(cfg, ExportConfig):
+        from unet_nb.exporting.export import check_export
 
-            check_export(cfg)
-    check_device(cfg)
+        check_export(cfg)
+    if isinstance(cfg, DeviceParams):
+        check_device(cfg)
     if name in ("train", "cross_validate"):
         check_tracker(cfg)
-    return cfg, {k: getattr(cfg, k) for k in given}
+    return cfg, {k: getattr(cfg, k) for k in given if k in type(cfg).model_fields}
 
 
 Execute = Callable[[Path, Run, dict[str, Any]], None]
@@ -88,7 +90,7 @@ def run_notebook(notebook: Path, run: Run, values: dict[str, Any], how: Execute)
             how(notebook, run, values)
     except BaseException as e:
         interrupted = isinstance(e, KeyboardInterrupt) or getattr(e, "ename", "") == "KeyboardInterrupt"
-        reason = run.storage_problem(e) or reason_of(e) or f"interrupted; {run.go_on()}"
+        reason = run.storage_problem(e) or reason_of(e) or f"interrupted; {run.resume_hint()}"
         # A cell outside the notebook's own guard, or a kernel that was killed; but not a folder that is gone or that another process works in.
         if os.path.exists(run.path / "status.json") and run_state(run) not in ("running", "failed", "interrupted"):
             run.end("interrupted" if interrupted else "failed", reason)
@@ -99,7 +101,7 @@ def run_notebook(notebook: Path, run: Run, values: dict[str, Any], how: Execute)
             raise RunFailed(reason) from None
         if not hasattr(e, "ename") and not _kernel_died(e):
             raise
-        again = f"; when the cause is gone, {run.go_on()}" if (run.path / "history.csv").exists() else ""
+        again = f"; when the cause is gone, {run.resume_hint()}" if (run.path / "history.csv").exists() else ""
         raise RunFailed(
             f"{reason}\nThe run folder is {run.path}; {notebook.name} in it shows where it stopped{again}"
         ) from None
@@ -111,6 +113,7 @@ def execute(notebook: Path, run: Run, values: dict[str, Any]) -> None:
     "Execute `notebook` with papermill into the folder of `run`; what its cells print goes to stdout."
     import papermill  # takes a second; a mistake in the parameters need not wait for it
 
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of parameters that are not in the notebook's cell
     papermill.execute_notebook(
         str(notebook),
         str(run.path / notebook.name),
@@ -153,8 +156,9 @@ def resume(path: str | Path, how: Execute | None = None, /) -> Run:
     On a CPU the result is the same to the bit as if nothing had happened. Raises FileExistsError in words for a run that is finished, still running, or no training.
     """
     cfg = Run(path).cfg
-    check_device(cfg)
-    run, notebook = take_up(Run(path)), find_notebook("train")
+    if isinstance(cfg, DeviceParams):
+        check_device(cfg)
+    run, notebook = reopen(Run(path)), find_notebook("train")
     executed = run.path / notebook.name
     if executed.exists():
         executed.rename(

@@ -7,75 +7,31 @@ __all__ = ['prepare', 'examine_prepared']
 
 # %% ../../nbs/studies/02_prepare.ipynb #cell-002
 from dataclasses import asdict
-from pathlib import Path
 
-from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.jobs import PrepareConfig
 from ..core.files import write_json
-from ..core.paths import resolve_path
-from ..data.convert import Summary, convert_coco, convert_nuclei
-from ..data.demo import write_demo
 from ..data.doctor import Report, examine
-from ..data.isbi import load_isbi
+from ..data.sources import named_source, source_of
 from ..figures.report import reported
 from ..runs.folder import Run
 
 # %% ../../nbs/studies/02_prepare.ipynb #cell-005
-def prepare(cfg: Config, run: Run) -> Config:
+def prepare(cfg: PrepareConfig, run: Run) -> PrepareConfig:
     """Convert the data set of `cfg` into `cfg.data_path`; returns the configuration that reads the result. Counts go to metrics.json.
 
     Raises ConfigError for a missing source or target, and what `convert_nuclei` and `convert_coco` raise.
     """
     with reported(run):
-        if cfg.dataset != "ISBI" and not cfg.data_path:
-            raise ConfigError("data_path: name the folder that the prepared data set is written to")
-        target = resolve_path(cfg.data_path) if cfg.data_path else run.path / "data"
-        summaries = _convert(cfg, target, run)
+        source = named_source(cfg)
+        target, summaries = source.convert(run.path / "data", run.log)
         for part, summary in summaries.items():
             run.log(f"{part}: {summary}")
         write_json(run.path / "metrics.json", {part: asdict(summary) for part, summary in summaries.items()})
         run.set_status("done")
-    return cfg.model_copy(update={"data_path": str(target), "split": 1.0 if cfg.dataset == "COCO" else cfg.split})
-
-# %% ../../nbs/studies/02_prepare.ipynb #cell-006
-def _convert(cfg: Config, target: Path, run: Run) -> dict[str, Summary]:
-    shared = {"instances": cfg.keep_instances, "workers": cfg.workers or None, "log": run.log}
-    if cfg.dataset == "COCO":
-        for name in ("anno_json", "coco_dir", "val_anno_json", "val_coco_dir", "coco_classes"):
-            if not getattr(cfg, name):
-                raise ConfigError(f"{name}: needed to convert COCO; params/unet_simple_coco.yaml shows how")
-        parts = {"train": (cfg.anno_json, cfg.coco_dir), "val": (cfg.val_anno_json, cfg.val_coco_dir)}
-        return {
-            part: convert_coco(
-                resolve_path(anno),
-                resolve_path(images),
-                target / part,
-                cfg.coco_classes,
-                crowd=cfg.crowd,
-                keep_empty=cfg.keep_empty,
-                keep_jpeg=cfg.keep_jpeg,
-                **shared,
-            )
-            for part, (anno, images) in parts.items()
-        }
-    if cfg.dataset == "Cell_nuclei":
-        if not cfg.source_path:
-            raise ConfigError("source_path: name the folder or zip archive of the original nuclei images")
-        return {"nuclei": convert_nuclei(resolve_path(cfg.source_path), target, **shared)}
-    if cfg.source_path:
-        raise ConfigError(f"source_path: {cfg.dataset} data sets need no conversion; set data_path and train")
-    write_demo(target, cfg.demo_slices, cfg.demo_size)
-    run.log(f"no source_path: the generated stack was written to {target}")
-    return {}
+    return cfg.replace(data_path=str(target), **source.prepared)
 
 # %% ../../nbs/studies/02_prepare.ipynb #cell-009
-def examine_prepared(cfg: Config) -> Report:
-    "The doctor's report on the data set that `cfg` reads."
-    path = resolve_path(cfg.data_path)
-    options = {
-        "split": cfg.split,
-        "two_class": cfg.two_class,
-        "groups": cfg.group_key or None,
-        "ignore_index": cfg.ignore_index,
-    }
-    return examine(load_isbi(path) if cfg.dataset == "ISBI" else path, cfg.num_classes, **options)
+def examine_prepared(cfg: PrepareConfig) -> Report:
+    "The doctor's report on the data set that `cfg` reads: of the files of a folder, or of the samples."
+    data, options = source_of(cfg).examined()
+    return examine(data, cfg.num_classes, ignore_index=cfg.ignore_index, **options)

@@ -22,8 +22,8 @@ import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 
-from ..config.groups import ConfigError
-from ..config.jobs import Config
+from ..config.groups import ConfigError, all_params
+from ..config.jobs import CrossValidateConfig, TrainConfig, job_config
 from ..config.recipes import merge_params
 from ..config.values import ALIASES
 from ..core.files import write_json, write_text
@@ -104,6 +104,8 @@ def planned_runs(
     names = list(dict.fromkeys(name for c in combinations for name in c))
     if own := [name for name in names if name in ITS_OWN]:
         raise ConfigError(f"{own[0]}: cannot be tried in a sweep, which sets it for each of its runs")
+    if other := [name for name in names if name in all_params() and name not in job_config(notebook).model_fields]:
+        raise ConfigError(f"{other[0]}: cannot be tried, since {notebook} does not take it")
     plan, problems = [], []
     for values in combinations:
         try:
@@ -151,10 +153,10 @@ def create_sweep(
 ) -> Run:
     "The folder of a new sweep in `output_path`, with its plan in it. Raises ConfigError before anything is written."
     base = merge_params(list(files), overrides)
-    first = Config(seed=base["seed"]).seed if "seed" in base else Config().seed
+    first = TrainConfig(**{k: v for k, v in base.items() if k == "seed"}).seed
     plan = planned_runs(notebook, files, overrides, with_seeds(combinations, seeds, first))
-    cfg, _ = check_params(notebook, list(files), overrides | combinations[0])
-    sweep = create_run(cfg.model_copy(update={"name": f"sweep_{cfg.name}" if cfg.name else ""}), "sweep")
+    cfg = CrossValidateConfig(**base | combinations[0])  # with what a sweep itself reads, whatever it runs
+    sweep = create_run(cfg.replace(name=f"sweep_{cfg.name}" if cfg.name else ""), "sweep")
     write_json(sweep.path / "sweep.json", {"notebook": notebook, "runs": plan})
     return sweep
 
