@@ -15,7 +15,8 @@ from PIL import Image
 from unet_nb.data.annotated import Question, ReadOptions
 from unet_nb.data.annotations import WRITERS, read_annotations, recognise, write_annotations
 from unet_nb.data.check_picture import check_pictures
-from unet_nb.data.folder import DataError, load_folder, load_instances
+from unet_nb.data.folder import load_folder, load_instances
+from unet_nb.data.images import DataError
 from unet_nb.data.kit_folder import class_names, to_folder
 
 rasterize = pytest.importorskip("rasterio.features").rasterize

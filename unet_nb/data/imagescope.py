@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .annotated import AnnotatedImage, Annotations, ImageIndex, ReadOptions, image_of, xml_root
-from .folder import DataError
+from .images import DataError
 from .shapes import Ellipse, Figure, Outline, Shape
 
 # %% ../../nbs/data/18_imagescope.ipynb #cell-005
@@ -82,8 +82,10 @@ def _layer_shapes(layer: Any, options: ReadOptions, left_out: Counter[str]) -> l
 
 # %% ../../nbs/data/18_imagescope.ipynb #cell-011
 def read_imagescope(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
-    """XML files of Aperio ImageScope in a folder, or one of them, with the images of their names. Raises DataError
-    in words."""
+    """XML files of Aperio ImageScope in a folder, or one of them, with the images of their names.
+
+    Raises DataError in words.
+    """
     root = source if source.is_dir() else source.parent
     index, images, colors = ImageIndex(root), [], {}
     for file in sorted(root.rglob("*.xml")) if source.is_dir() else [source]:

@@ -23,18 +23,20 @@ import tifffile
 from ..core.colors import PALETTE
 from ..core.files import write_json
 from ..core.text import shortened
-from .annotated import AnnotatedImage, Annotations, ReadOptions, image_size, list_images
+from .annotated import AnnotatedImage, Annotations, ReadOptions, list_images, pages_and_size
 from .annotations import read_annotations
-from .folder import DataError, read_image
+from .images import DataError, open_image
 from .label_images import write_labels
 from .painting import BACKGROUND_NAMES, IGNORED_NAMES, Overlap, Painted, paint
 from .shapes import Shape
 
 # %% ../../nbs/data/20_kit_folder.ipynb #cell-006
 def class_names(read: Annotations, classes: Sequence[str] | None = None) -> list[str]:
-    """The names of the classes, background first; a mask's value is the index. `classes`: those that are wanted, in
-    their order,
-    without the background. Raises ValueError for names that do not occur, DataError for no or more than 254 classes."""
+    """The names of the classes, background first; a mask's value is the index.
+
+    `classes`: those that are wanted, in their order, without the background. Raises ValueError for names that do not
+    occur, DataError for no or more than 254 classes.
+    """
     present = Counter(shape.name for image in read.images for shape in image.read() if not shape.is_ignored)
     special = {*BACKGROUND_NAMES, *IGNORED_NAMES}
     known = [n for n in read.classes if n.lower() not in special]
@@ -68,8 +70,10 @@ def _table(names: Sequence[str], colors: Sequence[Sequence[int]]) -> str:
 # %% ../../nbs/data/20_kit_folder.ipynb #cell-010
 @dataclass
 class ImageAccount:
-    """What became of the annotations of one image: numbers by fate, names of those that do not show, share of
-    covered pixels that lie under others."""
+    """What became of the annotations of one image.
+
+    Numbers by fate, names of those that do not show, share of covered pixels that lie under others.
+    """
 
     id: str
     image: str
@@ -106,10 +110,11 @@ def _account(image: AnnotatedImage, shapes: Sequence[Shape], painted: Painted, r
 def paint_image(
     image: AnnotatedImage, ids: Mapping[str, int], overlap: Overlap = "later"
 ) -> tuple[list[Shape], Painted]:
-    """Read and paint the shapes of an image in the size of its file. Raises DataError (shape-mismatch) where the
-    annotations
-    were made for another size."""
-    _, height, width = image_size(image.image)
+    """Read and paint the shapes of an image in the size of its file.
+
+    Raises DataError (shape-mismatch) where the annotations were made for another size.
+    """
+    _, height, width = pages_and_size(image.image)
     if image.size is not None and image.size != (height, width):
         said = " x ".join(map(str, image.size))
         message = (
@@ -121,18 +126,17 @@ def paint_image(
     return shapes, paint(shapes, (height, width), ids, overlap)
 
 # %% ../../nbs/data/20_kit_folder.ipynb #cell-013
-def _copy_image(image: AnnotatedImage, folder: Path) -> str:
-    """Copy an image as it is, or write a page of a stack; the name of the file. Raises DataError where the kit does
-    not read it."""
+def _copy_image(image: AnnotatedImage, folder: Path) -> None:
+    "Copy an image as it is, or write a page of a stack. Raises DataError in words where the kit does not read it."
+    file = open_image(image.image)
+    pixels = file.page(image.page or 0)
     if image.page is None:
-        read_image(image.image)
-        name = image.id + image.image.suffix.lower()
-        shutil.copyfile(image.image, folder / name)
-        return name
-    name = f"{image.id}.tif"
-    tifffile.imwrite(folder / name, tifffile.imread(image.image, key=image.page), compression="zlib")
-    read_image(folder / name)
-    return name
+        shutil.copyfile(image.image, folder / (image.id + image.image.suffix.lower()))
+    elif pixels.ndim == 2 or pixels.shape[2] == 3:
+        kind = "minisblack" if pixels.ndim == 2 else "rgb"
+        tifffile.imwrite(folder / f"{image.id}.tif", pixels, compression="zlib", photometric=kind)
+    else:
+        tifffile.imwrite(folder / f"{image.id}.tif", np.moveaxis(pixels, -1, 0), imagej=True, metadata={"axes": "CYX"})
 
 # %% ../../nbs/data/20_kit_folder.ipynb #cell-014
 def _write_image(image: AnnotatedImage, painted: Painted, folder: Path) -> None:
@@ -146,8 +150,10 @@ def _write_image(image: AnnotatedImage, painted: Painted, folder: Path) -> None:
 
 # %% ../../nbs/data/20_kit_folder.ipynb #cell-016
 def _unique_ids(images: Sequence[AnnotatedImage]) -> None:
-    """Give images of the same name in different folders ids of their own, or raise DataError where annotations name
-    an image twice."""
+    """Give images of one name in different folders ids of their own.
+
+    Raises DataError where annotations name an image twice.
+    """
     seen = Counter((image.part, image.id.lower()) for image in images)
     for image in images:
         if seen[image.part, image.id.lower()] > 1:
@@ -241,15 +247,13 @@ def to_folder(
     options: ReadOptions = ReadOptions(),
     log: Callable[[str], Any] = print,
 ) -> Prepared:
-    """Turn annotations into the kit's folder: images/ as they are, masks/ (PNG, uint8 class ids, 255: does not count),
-    instances/ (uint16 PNG, or
-    uint32 TIFF) where there are objects, classes.csv (id, name, red, green, blue), prepare.json; in train/, val/ and
-    test/ where the
-    tool divides them. The folder is there whole or not at all.
+    """Turn annotations into the kit's folder: images/ as they are, masks/ (PNG, uint8 class ids, 255.
+
+    Does not count), instances/ (uint16 PNG, or uint32 TIFF) where there are objects, classes.csv (id, name, red, green,
+    blue), prepare.json; in train/, val/ and test/ where the tool divides them. The folder is there whole or not at all.
 
     Raises FileNotFoundError, ValueError for wrong parameters, DataError in words (exists, lost-annotations, shape-
-    mismatch, …), and Question,
-    whose `parameter` answers it.
+    mismatch, …), and Question, whose `parameter` answers it.
     """
     source, target = Path(source), Path(target)
     if target.exists():

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from .shapes import Shape, inside, shape_fault
+from .shapes import Shape, shape_fault, shape_pixels
 
 # %% ../../nbs/data/11_painting.ipynb #cell-005
 Overlap = Literal["later", "first", "smaller"]
@@ -23,9 +23,11 @@ IGNORED_NAMES = ("__ignore__", "_ignore_")  # LabelMe's scripts use both kinds o
 # %% ../../nbs/data/11_painting.ipynb #cell-006
 @dataclass
 class Painted:
-    """An image's shapes as pixels: class ids uint8 (H, W), object numbers from 1 (H, W), uint16 or, where there are
-    more than 65535, uint32;
-    and of every shape its fate, the pixels that it covers, and those that show."""
+    """An image's shapes as pixels, and what became of each.
+
+    Class ids uint8 (H, W); object numbers from 1 (H, W), uint16 or, above 65535, uint32; of every shape its fate, the
+    pixels that it covers, and those that show.
+    """
 
     mask: np.ndarray
     instances: np.ndarray
@@ -44,7 +46,7 @@ class Painted:
 
 # %% ../../nbs/data/11_painting.ipynb #cell-008
 def _area(shape: Shape, size: tuple[int, int]) -> int:
-    return sum(int(np.count_nonzero(found)) for _, found in inside(shape, size))
+    return sum(int(np.count_nonzero(found)) for _, found in shape_pixels(shape, size))
 
 # %% ../../nbs/data/11_painting.ipynb #cell-009
 def _painting_order(shapes: Sequence[Shape], overlap: Overlap, size: tuple[int, int]) -> list[int]:
@@ -73,14 +75,14 @@ def _missed(shape: Shape, size: tuple[int, int]) -> str:
         return "too small"
     room = 4 + int(min(max(x1 - x0, y1 - y0), 4096))
     moved = Shape(tuple(f.moved(float(room)) for f in shape.placed()))
-    beyond = any(found.any() for _, found in inside(moved, (size[0] + 2 * room, size[1] + 2 * room)))
+    beyond = any(found.any() for _, found in shape_pixels(moved, (size[0] + 2 * room, size[1] + 2 * room)))
     return "outside" if beyond else "too small"
 
 # %% ../../nbs/data/11_painting.ipynb #cell-012
 def _own(shape: Shape, number: int, owner: np.ndarray) -> int:
     "Give the pixels of a shape to `number` in the map of owners; how many pixels that are."
     area = 0
-    for window, found in inside(shape, owner.shape):
+    for window, found in shape_pixels(shape, owner.shape):
         part = owner[window.slices]
         area += int(np.count_nonzero(found & (part != number)))
         part[found] = number
@@ -131,9 +133,10 @@ def paint(
     overlap: Overlap = "later",  # on top: the larger z, then the later one; the first one; the smaller one
     ignore_index: int = 255,
 ) -> Painted:
-    """Paint the shapes of one image. Names that mean background (`BACKGROUND_NAMES`) paint 0, ignored ones paint
-    `ignore_index`;
-    neither has an object number.
+    """Paint the shapes of one image.
+
+    Names that mean background (`BACKGROUND_NAMES`) paint 0, ignored ones paint `ignore_index`; neither has an object
+    number.
 
     Raises ValueError for another `overlap`, DataError (too-many) for more than 4 billion shapes.
     """
