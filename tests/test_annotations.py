@@ -1,5 +1,7 @@
-"""Files that annotation tools wrote themselves become the masks that they mean: pixel by pixel, against GDAL; and what strangers
-may send does no harm. The files and how they were made: tests/fixtures/annotations/README.md."""
+"""Files that annotation tools wrote become the masks that they mean, pixel by pixel; those of strangers do no harm.
+
+The masks are compared with GDAL's; the files and how they were made: tests/fixtures/annotations/README.md.
+"""
 
 import importlib.util
 import json
