@@ -12,7 +12,8 @@ from kill_and_resume import PARAMS
 
 from unet_nb.config.jobs import TrainConfig
 from unet_nb.runs.folder import Run
-from unet_nb.training.callbacks import Callback, TrainingError
+from unet_nb.training.callbacks import TrainingError
+from unet_nb.training.events import Callback
 from unet_nb.training.fit import fit
 
 ROOT = Path(__file__).resolve().parent.parent

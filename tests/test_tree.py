@@ -72,9 +72,10 @@ def test_notebooks_are_small():
 
 def test_wheel_holds_notebooks_and_recipes(tmp_path):
     source = tmp_path / "source"
-    shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", "runs", "__pycache__", "*.egg-info", "build")
-    )
+    for part in ("nbs", "params", "unet_nb"):
+        shutil.copytree(ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    for file in ("settings.ini", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path / "wheel", source], check=True
     )

@@ -26,7 +26,7 @@ from ..inference.predict import predict_image
 from .explore import errors_over, outlined, picture
 from .views import png_bytes
 from ..runs.folder import Run, start_run
-from ..training.callbacks import Callback
+from ..training.events import Callback
 from ..training.fit import Trainer, fit
 
 # %% ../../nbs/interactive/04_live.ipynb #cell-006

@@ -23,6 +23,7 @@ from ..config.groups import ConfigError
 from ..config.jobs import TrainConfig
 from . import torch_peer
 from .torch_peer import PEERS, serve
+from ..training.events import Callback
 
 # %% auto #0
 __all__ = ['COLORS', 'parse_case', 'case_name', 'write_case', 'work_mindspore', 'work_onnx', 'Worker', 'start_workers',
@@ -401,7 +402,6 @@ def timed_training(request: str) -> None:
     "What the process does: train as the request (JSON of cfg and the time of the start) says; the last line of the output is the curve, seconds since the start, epochs' steps and dice."
     wanted = json.loads(request)
     from unet_nb.runs.folder import start_run
-    from unet_nb.training.callbacks import Callback
     from unet_nb.training.fit import fit
 
     class Clock(Callback):

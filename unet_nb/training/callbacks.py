@@ -10,10 +10,9 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median_low
-from typing import Any
 
 import mindspore as ms
 import pandas as pd
@@ -24,90 +23,11 @@ from ..core.files import write_text
 from ..core.text import duration
 from ..runs.checkpoint import not_a_number, prune_checkpoints, save_checkpoint
 from ..runs.folder import Run
+from .events import Callback
 
 # %% auto #0
-__all__ = ['Callback', 'Callbacks', 'StepFunction', 'Best', 'deciding_score', 'evaluation_due', 'Progress', 'Checkpoints',
-           'write_history', 'History', 'EarlyStopping', 'collapse_warning', 'CollapseWarning', 'TrainingError',
-           'check_loss', 'check_weights', 'StopRequest']
-
-# %% ../../nbs/training/00_callbacks.ipynb #cell-027
-class Callback:
-    """What happens around the steps of a training: give objects of a class that defines some of these events to `fit`.
-
-    `trainer` is the `Trainer` of `fit`: look at its `cfg`, `run`, `net`, `epoch` (complete ones), `step` (of the epoch
-    after them), `steps_per_epoch`, `history`, `best` and `ranks`; `trainer.should_stop = True` ends the training after
-    the epoch. An error that a callback raises ends the training as failed. With several ranks each process has
-    callbacks of its own.
-    """
-
-    def on_fit_begin(self, trainer) -> None:
-        "Before the first step; a training that goes on stands where it stopped."
-
-    def on_epoch_begin(self, trainer) -> None:
-        "Before the steps of an epoch that are still to do."
-
-    def on_step_begin(self, trainer) -> None:
-        "Before a step."
-
-    def on_step_end(self, trainer, loss: float) -> None:
-        "After a step, which `trainer.step` counts already."
-
-    def on_epoch_end(self, trainer, row: dict, scores: dict | None) -> None:
-        "After an epoch: its row of history.csv, and the scores of `evaluate`, None where the epoch was not scored."
-
-    def on_fit_end(self, trainer, scores: dict | None, error: BaseException | None) -> None:
-        "After the training: what metrics.json holds, or the `error` that ended it (KeyboardInterrupt for Ctrl-C)."
-
-    def on_log(self, text: str, echo: bool, values: dict) -> None:
-        "After a line of `Run.log`, from the beginning of `fit` to its end. Must not log."
-
-# %% ../../nbs/training/00_callbacks.ipynb #cell-028
-class Callbacks(Callback):
-    "Tells each event to `callbacks`, in their order. Raises TypeError in words for what is no callback."
-
-    def __init__(self, callbacks: Iterable[Callback]):
-        self.callbacks = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
-        for callback in self.callbacks:
-            if not isinstance(callback, Callback):
-                raise TypeError(
-                    f"callbacks: {callback!r} is no Callback; give a list of objects of classes that derive from "
-                    "unet_nb.training.callbacks.Callback, and a function of (trainer, loss) as on_step"
-                )
-
-    def _tell(self, event: str, *args) -> None:
-        for callback in self.callbacks:
-            getattr(callback, event)(*args)
-
-    def on_fit_begin(self, trainer) -> None:
-        self._tell("on_fit_begin", trainer)
-
-    def on_epoch_begin(self, trainer) -> None:
-        self._tell("on_epoch_begin", trainer)
-
-    def on_step_begin(self, trainer) -> None:
-        self._tell("on_step_begin", trainer)
-
-    def on_step_end(self, trainer, loss: float) -> None:
-        self._tell("on_step_end", trainer, loss)
-
-    def on_epoch_end(self, trainer, row: dict, scores: dict | None) -> None:
-        self._tell("on_epoch_end", trainer, row, scores)
-
-    def on_fit_end(self, trainer, scores: dict | None, error: BaseException | None) -> None:
-        self._tell("on_fit_end", trainer, scores, error)
-
-    def on_log(self, text: str, echo: bool, values: dict) -> None:
-        self._tell("on_log", text, echo, values)
-
-# %% ../../nbs/training/00_callbacks.ipynb #cell-029
-class StepFunction(Callback):
-    "Calls `function(trainer, loss)` after each step: what `fit` makes of its `on_step`."
-
-    def __init__(self, function: Callable[[Any, float], None]):
-        self.function = function
-
-    def on_step_end(self, trainer, loss: float) -> None:
-        self.function(trainer, loss)
+__all__ = ['Best', 'deciding_score', 'evaluation_due', 'Progress', 'Checkpoints', 'write_history', 'History', 'EarlyStopping',
+           'collapse_warning', 'CollapseWarning', 'TrainingError', 'check_loss', 'check_weights', 'StopRequest']
 
 # %% ../../nbs/training/00_callbacks.ipynb #cell-018
 @dataclass

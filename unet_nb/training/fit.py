@@ -61,14 +61,11 @@ from unet_nb.runtime.ranks import (
 )
 from unet_nb.training.callbacks import (
     Best,
-    Callback,
-    Callbacks,
     Checkpoints,
     CollapseWarning,
     EarlyStopping,
     History,
     Progress,
-    StepFunction,
     StopRequest,
     check_loss,
     check_weights,
@@ -77,6 +74,7 @@ from unet_nb.training.callbacks import (
     write_history,
 )
 from .evaluate import Evaluation, evaluate, score_into
+from .events import Callback, Callbacks, StepFunction
 from .profile import Profiler
 from .trackers import Tracker, check_tracker
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..core.files import write_text
 from ..runs.folder import Run
-from .callbacks import Callback
+from .events import Callback
 
 # %% ../../nbs/training/02_profile.ipynb #cell-006
 @contextmanager

@@ -17,7 +17,7 @@ from ..config.groups import ConfigError
 from ..config.jobs import TrainConfig
 from ..core.files import write_text
 from ..runs.folder import Run
-from .callbacks import Callback
+from .events import Callback
 
 # %% ../../nbs/training/01_trackers.ipynb #cell-006
 def check_tracker(cfg: TrainConfig) -> None:
