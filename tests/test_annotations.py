@@ -268,3 +268,10 @@ def test_huge_and_odd_coordinates(folder, tmp_path):
     (folder / "a.json").write_text(json.dumps({"shapes": shapes, "imagePath": "a.png"}))
     done, mask, _ = prepared(folder, tmp_path)
     assert (mask == 1).all() and done.totals()["painted"] == 1 and done.totals()["read"] == 3
+
+
+def test_own_label_images_are_not_taken_for_forgotten_images(folder, tmp_path):
+    mask, numbers = expected()
+    write_annotations("labels", folder, [("a.png", mask, numbers)], ["background", "cell", "nucleus"])
+    done, *_ = prepared(folder, tmp_path)
+    assert not [note for note in done.notes if "left out" in note]

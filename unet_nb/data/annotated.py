@@ -279,10 +279,13 @@ class DrawnObject:
 
 # %% ../../nbs/data/12_annotated.ipynb #cell-035
 def _numbered(mask: np.ndarray, instances: np.ndarray | None) -> np.ndarray:
-    "Object numbers int64 (H, W) in which every pixel above 0 of the mask has one."
+    "Object numbers int32 or int64 (H, W) in which every pixel above 0 of the mask has one."
     from scipy import ndimage
 
-    numbers = np.zeros(mask.shape, np.int64) if instances is None else np.where(mask > 0, instances, 0).astype(np.int64)
+    kind = (
+        np.int32 if instances is None or instances.max(initial=0) < 2**30 else np.int64
+    )  # large images: half the memory
+    numbers = np.zeros(mask.shape, kind) if instances is None else np.where(mask > 0, instances, 0).astype(kind)
     for value in np.unique(mask[(mask > 0) & (numbers == 0)]):
         pieces, _ = ndimage.label((mask == value) & (numbers == 0))
         numbers = np.where(pieces > 0, pieces + numbers.max(), numbers)

@@ -26,7 +26,7 @@ from ..core.text import shortened
 from .annotated import AnnotatedImage, Annotations, ReadOptions, list_images, pages_and_size
 from .annotations import read_annotations
 from .images import DataError, open_image
-from .label_images import write_labels
+from .label_images import LABEL_SUFFIXES, write_labels
 from .painting import BACKGROUND_NAMES, IGNORED_NAMES, Overlap, Painted, paint
 from .shapes import Shape
 
@@ -221,10 +221,13 @@ def _fill(folder: Path, read: Annotations, ids: Mapping[str, int], overlap: Over
 def _unlabelled(read: Annotations, root: Path) -> list[str]:
     "A remark on the images of the source that have no annotations."
     used = {image.image for image in read.images} | {image.file for image in read.images}
+    beside = {f"{i.image.stem}{suffix}".lower() for i in read.images for suffix in LABEL_SUFFIXES}
     rest = [
         p
         for p in list_images(root)
-        if p not in used and p.parent.name not in ("SegmentationObject", "SegmentationClass")
+        if p not in used
+        and p.stem.lower() not in beside
+        and p.parent.name not in ("SegmentationObject", "SegmentationClass")
     ]
     names = ", ".join(p.name for p in rest[:5]) + (", …" if len(rest) > 5 else "")
     return [f"{len(rest)} images without annotations are left out: {names}"] if rest else []
