@@ -52,7 +52,7 @@ def json_text(data: Any, **layout: Any) -> str:
     "JSON values as text that every reader takes: NaN and infinities become null. `layout`: for `json.dumps`."
     return json.dumps(_json_value(data), allow_nan=False, **layout)
 
-
+# %% ../../nbs/core/03_files.ipynb #cell-101
 def _json_value(data: Any) -> Any:
     if isinstance(data, dict):
         return {name: _json_value(value) for name, value in data.items()}

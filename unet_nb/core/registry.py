@@ -39,7 +39,7 @@ _IMPORTED: set[str] = set()
 def _entries() -> list[str]:
     return [entry for entry in os.environ.get(PLUGINS, "").split(os.pathsep) if entry]
 
-
+# %% ../../nbs/core/07_registry.ipynb #cell-101
 def _note_plugin(thing: Any) -> None:
     """Enter the file that defines `thing` into `UNET_NB_PLUGINS`, for the processes that this one starts.
 

@@ -14,7 +14,7 @@ from typing import Any
 _WHOLE = ("dice_coeff", "iou", "mean_dice", "mean_iou", "foreground_iou", "pixel_accuracy")
 _OF_A_CLASS = ("dice", "iou", "precision", "recall")
 
-
+# %% ../../nbs/core/04_tables.ipynb #cell-101
 class Scores(dict):
     """A dictionary of scores as `evaluate` returns it and metrics.json holds it.
 

@@ -23,7 +23,7 @@ from ..data.samples import Sample
 # %% ../../nbs/figures/00_plots.ipynb #cell-007
 _WRONG = {"too much": "#d55e00", "missed": "#0072b2"}
 
-
+# %% ../../nbs/figures/00_plots.ipynb #cell-101
 def error_map(prediction: np.ndarray, mask: np.ndarray, ignore_index: int = 255) -> np.ndarray:
     """Errors as RGB float (H, W, 3) in [0, 1].
 

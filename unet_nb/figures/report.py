@@ -182,7 +182,7 @@ KINDS = {
 }
 _CLASS_COLUMNS = ["support", "dice", "iou", "precision", "recall"]
 
-
+# %% ../../nbs/figures/01_report.ipynb #cell-101
 def run_report(run: Run, images: int = 50) -> str:
     """A run as a self-contained HTML page, from the files of its folder.
 
@@ -269,7 +269,7 @@ def _curves(run: Run) -> list[str | Picture]:
         else ["# Training", Picture(history_figure(history), narrow=history_figure(history, columns=1))]
     )
 
-
+# %% ../../nbs/figures/01_report.ipynb #cell-102
 def _predictions(run: Run) -> list[str | Picture]:
     pictures = prediction_pictures(run)
     return ["# Predictions: the lowest scores and the highest", *pictures] if pictures else []
@@ -285,7 +285,7 @@ def _images(run: Run, count: int) -> list[str | pd.DataFrame]:
         table[["dice_coeff", "mean_dice", "mean_iou"]].astype(float).head(count),
     ]
 
-
+# %% ../../nbs/figures/01_report.ipynb #cell-103
 def _parameters(run: Run) -> list[str | pd.DataFrame]:
     changed = run.cfg.changed()
     return ["# Parameters that differ from the defaults", _values(changed) if changed else "None."]
@@ -303,7 +303,7 @@ def _environment(run: Run) -> list[str | pd.DataFrame]:
     } | env["packages"]
     return ["# Environment", _values({k: v for k, v in facts.items() if v is not None})]
 
-
+# %% ../../nbs/figures/01_report.ipynb #cell-104
 def _values(facts: Mapping) -> pd.DataFrame:
     return pd.DataFrame({"value": [str(v) for v in facts.values()]}, index=list(facts))
 

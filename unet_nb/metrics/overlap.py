@@ -16,7 +16,7 @@ __all__ = ['IGNORE_INDEX', 'zoo_scores', 'confusion', 'class_scores', 'defined_m
 # %% ../../nbs/metrics/00_overlap.ipynb #cell-006
 IGNORE_INDEX = 255  # the class id of pixels that count neither in a loss nor in a score
 
-
+# %% ../../nbs/metrics/00_overlap.ipynb #cell-101
 def _check_ids(ids: np.ndarray, num_classes: int, what: str) -> None:
     "Raise ValueError unless `ids` holds whole numbers from 0 to num_classes - 1."
     if not (np.issubdtype(ids.dtype, np.integer) or ids.dtype == bool):

@@ -53,7 +53,7 @@ class SameConv3x3(nn.Cell):
         turned = ops.matmul(weight.transpose(1, 0, 2, 3).reshape(c * k, 9), self.half_turn).reshape(c, k, 3, 3)
         return ops.Conv2D(c, 3, pad_mode="same")(gradient, turned), to_weight  # ops.conv2d does not compile here
 
-
+# %% ../../nbs/models/00_blocks.ipynb #cell-101
 _same_conv3x3 = SameConv3x3()
 
 # %% ../../nbs/models/00_blocks.ipynb #cell-012
@@ -105,7 +105,7 @@ class DoubleConv(nn.Cell):
 # %% ../../nbs/models/00_blocks.ipynb #cell-021
 KERNEL_SIGMA = 0.06  # spread of the initial kernels of the 2015 network in the zoo
 
-
+# %% ../../nbs/models/00_blocks.ipynb #cell-102
 def valid_conv(in_channels: int, out_channels: int, kernel_size: int) -> nn.Conv2d:
     "Unpadded convolution with bias; weights from a truncated normal with σ 0.06, biases zero."
     return nn.Conv2d(
@@ -261,7 +261,7 @@ def _parts(net: SegmentationNet) -> list[tuple[str, str, int]]:
         for name, part in net.name_cells().items()
     ]
 
-
+# %% ../../nbs/models/00_blocks.ipynb #cell-103
 def _title(net: SegmentationNet) -> str:
     total = sum(p.size for p in net.trainable_params())
     return (
@@ -275,7 +275,7 @@ def _repr_pretty_(self: SegmentationNet, printer, cycle: bool) -> None:
     parts = (f"  {name:14s} {kind:16s} {size:>12,}" for name, kind, size in _parts(self))
     printer.text("\n".join([_title(self), *parts]))
 
-
+# %% ../../nbs/models/00_blocks.ipynb #cell-104
 @patch
 def _repr_html_(self: SegmentationNet) -> str:
     rows = [[name, kind, f"{size:,}"] for name, kind, size in _parts(self)]

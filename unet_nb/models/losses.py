@@ -228,7 +228,7 @@ class LovaszSoftmax(SegmentationLoss):
 # %% ../../nbs/models/06_losses.ipynb #cell-040
 _CLASSES = Registry("loss")
 
-
+# %% ../../nbs/models/06_losses.ipynb #cell-101
 def register_loss(name: str) -> Callable[[type[SegmentationLoss]], type[SegmentationLoss]]:
     """Decorator of a `SegmentationLoss`: it can be named by `loss`.
 
@@ -243,7 +243,7 @@ def register_loss(name: str) -> Callable[[type[SegmentationLoss]], type[Segmenta
 
     return register
 
-
+# %% ../../nbs/models/06_losses.ipynb #cell-102
 def _arguments(loss: type[SegmentationLoss]) -> list[str]:
     return list(inspect.signature(loss.__init__).parameters)
 

@@ -25,7 +25,7 @@ from .unetpp import UNetNested
 # %% ../../nbs/models/04_registry.ipynb #cell-006
 MODELS = Registry("model_name")  # by name, the class of each network
 
-
+# %% ../../nbs/models/04_registry.ipynb #cell-101
 def register_network(
     name: str, geometry: type[Geometry] | Geometry
 ) -> Callable[[type[SegmentationNet]], type[SegmentationNet]]:

@@ -100,11 +100,9 @@ class UNetMedical(SegmentationNet):
 class UNetSimple(SegmentationNet):
     """The padded U-Net: (N, num_channels, H, W) → logits (N, num_classes, H, W).
 
-    H and W are multiples of `divisor` = 2^depth.
-
-    `use_bn`: BatchNorm in the encoder blocks; `use_deconv`: up-sampling by transposed convolution, else bilinear and
-    1×1 convolution. ValueError where a count is not a whole number of at least 1 (after Ronneberger et al. 2015,
-    arXiv:1505.04597).
+    H and W are multiples of `divisor` = 2^depth. `use_bn`: BatchNorm in the encoder blocks; `use_deconv`: up-sampling
+    by transposed convolution, else bilinear and 1×1 convolution. ValueError where a count is not a whole number of at
+    least 1 (after Ronneberger et al. 2015, arXiv:1505.04597).
     """
 
     def __init__(

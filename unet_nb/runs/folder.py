@@ -83,7 +83,7 @@ def env_info(device_target: str = "CPU") -> dict[str, Any]:
         **git_state(),
     }
 
-
+# %% ../../nbs/runs/00_folder.ipynb #cell-101
 def _job_of(kind: str | None) -> str:
     """The job whose parameters a run of `kind` has.
 
@@ -91,7 +91,7 @@ def _job_of(kind: str | None) -> str:
     """
     return kind if kind in JOBS else "cross_validate" if kind == "sweep" else "train"
 
-
+# %% ../../nbs/runs/00_folder.ipynb #cell-102
 def _checkpoint_path(cfg: RunConfig) -> str:
     return cfg.checkpoint_path if isinstance(cfg, KeepParams) else KeepParams().checkpoint_path
 

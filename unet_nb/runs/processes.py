@@ -166,7 +166,7 @@ def run_jobs(
 # %% ../../nbs/runs/02_processes.ipynb #cell-027
 _SCHEDULER = {"timeout_min": 1440, "nodes": 1, "tasks_per_node": 1}  # submitit's own time limit is minutes
 
-
+# %% ../../nbs/runs/02_processes.ipynb #cell-101
 def _run_to_end(job: Job, folder: str) -> int:
     "What a scheduler executes: the job, from the folder that relative paths start from; returns its exit code."
     os.chdir(folder)
@@ -247,7 +247,7 @@ def _value(text: str) -> Any:
     except (ValueError, SyntaxError):
         return text
 
-
+# %% ../../nbs/runs/02_processes.ipynb #cell-102
 def check_scheduler(cluster: str, params: dict[str, str]) -> None:
     "Raises ConfigError in words where `scheduler` would, before there is a folder."
     with tempfile.TemporaryDirectory() as folder:

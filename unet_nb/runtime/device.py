@@ -177,7 +177,7 @@ def _version(name: str) -> str | None:
     except metadata.PackageNotFoundError:
         return None
 
-
+# %% ../../nbs/runtime/00_device.ipynb #cell-101
 def _processor() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text()

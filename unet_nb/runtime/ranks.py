@@ -13,6 +13,7 @@ from pathlib import Path
 
 import mindspore as ms
 import numpy as np
+from fastcore.basics import patch
 from mindspore import nn, ops
 from mindspore.communication import GlobalComm, get_group_size, get_rank, init
 
@@ -57,14 +58,16 @@ class Ranks:
         row[: len(letters)] = letters
         return self.gather(row)[0].tobytes().decode("utf-16-le").rstrip("\0")
 
-    def check_same(self, what: str, data: bytes) -> None:
-        "Raises ValueError, on all ranks, when `data` is not the same on all of them."
-        sums = self.gather(np.array([zlib.crc32(data)], np.uint32)).ravel()
-        if others := [str(r) for r in range(self.size) if sums[r] != sums[0]]:
-            raise ValueError(
-                f"{what}: rank {', '.join(others)} has others than rank 0; "
-                "every host needs the same files (data_path, resume_ckpt) and the same version of the kit"
-            )
+# %% ../../nbs/runtime/01_ranks.ipynb #cell-101
+@patch
+def check_same(self: Ranks, what: str, data: bytes) -> None:
+    "Raises ValueError, on all ranks, when `data` is not the same on all of them."
+    sums = self.gather(np.array([zlib.crc32(data)], np.uint32)).ravel()
+    if others := [str(r) for r in range(self.size) if sums[r] != sums[0]]:
+        raise ValueError(
+            f"{what}: rank {', '.join(others)} has others than rank 0; "
+            "every host needs the same files (data_path, resume_ckpt) and the same version of the kit"
+        )
 
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-009
 def join_ranks(cfg: TrainConfig) -> Ranks:
