@@ -10,24 +10,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# %% ../../nbs/core/06_colors.ipynb #30508f29
+# %% ../../nbs/core/06_colors.ipynb #cell-005
 PALETTE = [[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178], [213, 94, 0]]
 
-# %% ../../nbs/core/06_colors.ipynb #cell-005
+# %% ../../nbs/core/06_colors.ipynb #cell-006
 def color_mask(mask: np.ndarray, colors: Sequence[Sequence[int]], ignore_index: int = 255) -> np.ndarray:
     "Class ids (H, W) as RGB uint8 (H, W, 3); colours repeat when there are more classes, ignored pixels are grey."
     table = np.array([colors[i % len(colors)] for i in range(256)], np.uint8)
     table[ignore_index] = 128
     return table[mask]
 
-# %% ../../nbs/core/06_colors.ipynb #cell-006
+# %% ../../nbs/core/06_colors.ipynb #cell-007
 def overlay(image: np.ndarray, mask: np.ndarray, colors: Sequence[Sequence[int]], opacity: float = 0.35) -> np.ndarray:
     "The classes above 0 laid over an image uint8/uint16 (H, W[, C]), as RGB uint8 (H, W, 3)."
     rgb = show_image(image)
     mixed = (1 - opacity) * rgb + opacity * color_mask(mask, colors)
     return np.where((mask > 0)[..., None], mixed, rgb).astype(np.uint8)
 
-# %% ../../nbs/core/06_colors.ipynb #cell-007
+# %% ../../nbs/core/06_colors.ipynb #cell-008
 def show_image(image: np.ndarray) -> np.ndarray:
     "An image uint8/uint16 (H, W[, C]) as RGB uint8 (H, W, 3); 16 bits are stretched from darkest to brightest."
     if image.dtype != np.uint8:
