@@ -14,18 +14,21 @@ from functools import partial
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['ShortTraceback', 'short_traceback', 'short_errors']
+__all__ = ['ShortTraceback', 'short_errors']
 
 # %% ../../nbs/core/00_errors.ipynb #cell-005
 class ShortTraceback:
     "Mixin of exceptions whose words say all that a user needs: a notebook shows them without the way through the kit."
 
     def _render_traceback_(self) -> list[str]:
-        return short_traceback(self)
+        return _short_traceback(self)
 
 # %% ../../nbs/core/00_errors.ipynb #cell-006
-def short_traceback(error: BaseException) -> list[str]:
-    "What a notebook shows for a mistake of its user: name and words of the error, and the line of the cell that it comes from."
+def _short_traceback(error: BaseException) -> list[str]:
+    """What a notebook shows for a mistake of its user.
+
+    Name and words of the error, and the line of the cell that it comes from.
+    """
     cells = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -37,12 +40,15 @@ def short_traceback(error: BaseException) -> list[str]:
 # %% ../../nbs/core/00_errors.ipynb #cell-007
 @contextmanager
 def short_errors() -> Iterator[None]:
-    "Inside this block, or in a function decorated with it, a ValueError or OSError that the kit itself raises gets a short traceback."
+    """Gives a ValueError or OSError that the kit itself raises a short traceback.
+
+    As a context manager for a block, or as a decorator for a function.
+    """
     try:
         yield
     except (ValueError, OSError) as error:
         *_, last = traceback.extract_tb(error.__traceback__)
         ours = Path(last.filename).is_relative_to(Path(importlib.util.find_spec("unet_nb").origin).parent)
         if ours and re.search(r"\braise\b", last.line or ""):
-            error._render_traceback_ = partial(short_traceback, error)
+            error._render_traceback_ = partial(_short_traceback, error)
         raise

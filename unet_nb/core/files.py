@@ -19,7 +19,10 @@ __all__ = ['atomic_path', 'write_text', 'parse_json', 'json_text', 'read_json', 
 # %% ../../nbs/core/03_files.ipynb #cell-005
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    "A path to write to; on success it becomes `path` in one step, on an error it is removed and `path` stays as it was."
+    """A path to write to, which becomes `path` in one step.
+
+    On an error it is removed, and `path` stays as it was.
+    """
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
     try:
@@ -38,7 +41,10 @@ def write_text(path: str | Path, text: str) -> None:
 
 # %% ../../nbs/core/03_files.ipynb #cell-007
 def parse_json(text: str) -> Any:
-    "What a JSON text holds; NaN and infinities, which Python writes but JSON does not know, become None. Raises ValueError."
+    """What a JSON text holds.
+
+    NaN and infinities, which Python writes but JSON does not know, become None. Raises ValueError.
+    """
     return json.loads(text, parse_constant=lambda name: None)
 
 # %% ../../nbs/core/03_files.ipynb #cell-008
@@ -46,7 +52,7 @@ def json_text(data: Any, **layout: Any) -> str:
     "JSON values as text that every reader takes: NaN and infinities become null. `layout`: for `json.dumps`."
     return json.dumps(_json_value(data), allow_nan=False, **layout)
 
-
+# %% ../../nbs/core/03_files.ipynb #cell-101
 def _json_value(data: Any) -> Any:
     if isinstance(data, dict):
         return {name: _json_value(value) for name, value in data.items()}
@@ -56,7 +62,10 @@ def _json_value(data: Any) -> Any:
 
 # %% ../../nbs/core/03_files.ipynb #cell-009
 def read_json(path: str | Path, kind: type = dict) -> Any:
-    "What a JSON file holds, an object or, with `kind` list, a list. Raises FileNotFoundError, or ValueError in words for a file that is damaged or holds something else."
+    """What a JSON file holds, an object or, with `kind` list, a list.
+
+    Raises FileNotFoundError, or ValueError in words for a file that is damaged or holds something else.
+    """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     try:

@@ -22,14 +22,20 @@ def url_error(url: str) -> str | None:
     "What is wrong with an address, as the rest of a sentence that does not repeat it; None if nothing is."
     host = url.partition("://")[2].partition("/")[0]
     if "@" in host:
-        return "holds a user name or password; leave them out and give credentials in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
+        return (
+            "holds a user name or password; leave them out and give credentials in the environment "
+            "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
+        )
     if url.startswith("http") and "?" in url:
         return "holds a query (?…), which may be a signature that must not be written down; leave it out"
     return None if is_url(url) else "must begin with its kind, such as s3://, obs:// or file://"
 
 # %% ../../nbs/core/02_paths.ipynb #cell-009
 def work_dir() -> Path:
-    "Folder that relative paths start from: the clone's root when the current folder is inside its `nbs/`, else the current folder."
+    """Folder that relative paths start from.
+
+    The clone's root when the current folder is inside its `nbs/`, else the current folder.
+    """
     here = Path.cwd()
     for folder in (here, *here.parents):
         if folder.name == "nbs" and (folder.parent / "settings.ini").exists():

@@ -19,7 +19,7 @@ _CHOICES = {
     "orientation": ("apply", "ignore"),
 }
 
-
+# %% ../../nbs/core/08_reading.ipynb #cell-101
 @dataclass(frozen=True)
 class Reading:
     """How files are read where they leave a choice; the same for training and prediction. JSON-able by `to_json`.

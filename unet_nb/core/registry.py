@@ -18,11 +18,14 @@ from typing import Any
 from .text import shortened
 
 # %% auto #0
-__all__ = ['PLUGINS', 'unknown_name', 'note_plugin', 'import_plugins', 'Registry']
+__all__ = ['PLUGINS', 'unknown_name', 'import_plugins', 'Registry']
 
 # %% ../../nbs/core/07_registry.ipynb #cell-005
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
-    "The sentence for a `name` that is not among those `known`, with the nearest of them; `what` says where it was given."
+    """The sentence for a `name` that is not among those `known`, with the nearest of them.
+
+    `what` says where it was given.
+    """
     known = list(known)
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
@@ -36,9 +39,12 @@ _IMPORTED: set[str] = set()
 def _entries() -> list[str]:
     return [entry for entry in os.environ.get(PLUGINS, "").split(os.pathsep) if entry]
 
+# %% ../../nbs/core/07_registry.ipynb #cell-101
+def _note_plugin(thing: Any) -> None:
+    """Enter the file that defines `thing` into `UNET_NB_PLUGINS`, for the processes that this one starts.
 
-def note_plugin(thing: Any) -> None:
-    "Enter the file that defines `thing` into `UNET_NB_PLUGINS`, for the processes that this one starts; not for the kit's own, nor for a notebook's."
+    Not for the kit's own, nor for a notebook's.
+    """
     module = getattr(thing, "__module__", None) or "unet_nb"
     file = getattr(sys.modules.get(module), "__file__", None)
     if module.partition(".")[0] == "unet_nb" or file is None:
@@ -50,7 +56,10 @@ def note_plugin(thing: Any) -> None:
 
 # %% ../../nbs/core/07_registry.ipynb #cell-010
 def import_plugins() -> None:
-    "Import the files that `UNET_NB_PLUGINS` names, each once. Raises ValueError in words for one that cannot be imported."
+    """Import the files that `UNET_NB_PLUGINS` names, each once.
+
+    Raises ValueError in words for one that cannot be imported.
+    """
     for entry in _entries():
         if entry in _IMPORTED:
             continue
@@ -82,8 +91,11 @@ def _import(entry: str) -> None:
 
 # %% ../../nbs/core/07_registry.ipynb #cell-013
 class Registry(UserDict):
-    """What the kit knows by name. `registry[name]` of an unknown name imports the files of `UNET_NB_PLUGINS`, and then raises
-    ValueError in words, with the nearest known name; `registry[name] = thing` raises it where the name is taken."""
+    """What the kit knows by name.
+
+    `registry[name]` of an unknown name imports the files of `UNET_NB_PLUGINS`, and then raises ValueError in words,
+    with the nearest known name; `registry[name] = thing` raises it where the name is taken.
+    """
 
     def __init__(self, what: str):
         self.what = what  # the parameter by which the names are given
@@ -93,7 +105,7 @@ class Registry(UserDict):
         if name in self.data and _definition(self.data[name]) != _definition(thing):
             raise ValueError(f"{self.what}: {name!r} is taken by {self.data[name]!r}; register yours by another name")
         super().__setitem__(name, thing)
-        note_plugin(thing)
+        _note_plugin(thing)
 
     def replace(self, name: str, thing: Any) -> None:
         "Register `thing`, also where the name is taken."

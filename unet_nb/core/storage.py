@@ -25,9 +25,8 @@ from typing import Any
 from .paths import is_url, url_error
 
 # %% auto #0
-__all__ = ['PASSING', 'REFUSED_KEYS', 'StorageError', 'endpoint_of', 'obs_credentials', 's3_options', 'open_storage',
-           'is_passing', 'in_words', 'Patience', 'inside', 'listing', 'same_content', 'Copied', 'one_at_a_time',
-           'fetch', 'others', 'UploadError', 'upload', 'read_text', 'PapermillObs']
+__all__ = ['StorageError', 'open_storage', 'inside', 'Copied', 'fetch', 'others', 'UploadError', 'upload', 'read_text',
+           'PapermillObs']
 
 # %% ../../nbs/core/05_storage.ipynb #cell-006
 class StorageError(OSError):
@@ -38,13 +37,14 @@ def _from_env(*names: str) -> str | None:
     return next((os.environ[n] for n in names if os.environ.get(n)), None)
 
 # %% ../../nbs/core/05_storage.ipynb #cell-007
-def endpoint_of(scheme: str) -> str | None:
+def _endpoint_of(scheme: str) -> str | None:
     "Address of the server for `s3` or `obs` from the environment; None for Amazon's own. Raises StorageError."
     names = (*(("OBS_ENDPOINT",) if scheme == "obs" else ()), "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT")
     endpoint = _from_env(*names)
     if endpoint is None and scheme == "obs":
         raise StorageError(
-            "obs:// needs the address of its region in the environment: OBS_ENDPOINT, for example https://obs.cn-north-4.myhuaweicloud.com"
+            "obs:// needs the address of its region in the environment: OBS_ENDPOINT, "
+            "for example https://obs.cn-north-4.myhuaweicloud.com"
         )
     if endpoint and not is_url(endpoint):
         endpoint = f"https://{endpoint}"
@@ -53,7 +53,7 @@ def endpoint_of(scheme: str) -> str | None:
     return endpoint
 
 # %% ../../nbs/core/05_storage.ipynb #cell-008
-def obs_credentials() -> dict[str, str | None]:
+def _obs_credentials() -> dict[str, str | None]:
     "Key, secret and token for `obs://`: of the first complete set in the environment; empty when botocore shall look."
     for prefix, token in (("OBS_", "OBS_SECURITY_TOKEN"), ("AWS_", "AWS_SESSION_TOKEN"), ("", "SECURITY_TOKEN")):
         key, secret = _from_env(f"{prefix}ACCESS_KEY_ID"), _from_env(f"{prefix}SECRET_ACCESS_KEY")
@@ -62,11 +62,14 @@ def obs_credentials() -> dict[str, str | None]:
     return {}
 
 # %% ../../nbs/core/05_storage.ipynb #cell-009
-def s3_options(scheme: str) -> dict[str, Any]:
-    "Options of `s3fs.S3FileSystem` for `s3` or `obs`, from the environment. Retries are ours (`Patience`), so botocore's are off."
-    endpoint = endpoint_of(scheme)
+def _s3_options(scheme: str) -> dict[str, Any]:
+    """Options of `s3fs.S3FileSystem` for `s3` or `obs`, from the environment.
+
+    Retries are ours (`_Patience`), so botocore's are off.
+    """
+    endpoint = _endpoint_of(scheme)
     config: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "connect_timeout": 10, "read_timeout": 60}
-    options = {"endpoint_url": endpoint, "config_kwargs": config} | (obs_credentials() if scheme == "obs" else {})
+    options = {"endpoint_url": endpoint, "config_kwargs": config} | (_obs_credentials() if scheme == "obs" else {})
     if endpoint is None:
         return options
     config |= {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
@@ -78,7 +81,10 @@ def s3_options(scheme: str) -> dict[str, Any]:
 
 # %% ../../nbs/core/05_storage.ipynb #cell-012
 def open_storage(url: str) -> tuple[Any, str]:
-    "fsspec's file system for `url` and the path in it. Raises StorageError for an address that cannot be used."
+    """The file system of fsspec for `url`, and the path in it.
+
+    Raises StorageError for an address that cannot be used.
+    """
     if problem := url_error(url):
         raise StorageError(f"an address {problem}")
     scheme, _, path = url.partition("://")
@@ -88,7 +94,7 @@ def open_storage(url: str) -> tuple[Any, str]:
 
             # Of a large file two parts at a time; with eight files that is enough, and bounds the memory.
             return S3FileSystem(
-                **s3_options(scheme), max_concurrency=2, use_listings_cache=False, skip_instance_cache=True
+                **_s3_options(scheme), max_concurrency=2, use_listings_cache=False, skip_instance_cache=True
             ), path.strip("/")
         from fsspec.core import url_to_fs
 
@@ -104,7 +110,7 @@ def open_storage(url: str) -> tuple[Any, str]:
         raise StorageError(f"{url}: {e}") from None
 
 # %% ../../nbs/core/05_storage.ipynb #cell-015
-PASSING = {
+_PASSING = {
     "ConnectionError",
     "TimeoutError",
     "HTTPClientError",
@@ -113,7 +119,7 @@ PASSING = {
     "IncompleteRead",
     "IncompleteReadError",
 }
-REFUSED_KEYS = {
+_REFUSED_KEYS = {
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
     "InvalidToken",
@@ -134,27 +140,28 @@ def _answer(error: BaseException | None) -> tuple[str, int]:
     return "", 0
 
 # %% ../../nbs/core/05_storage.ipynb #cell-017
-def is_passing(error: Exception) -> bool:
+def _is_passing(error: Exception) -> bool:
     "Whether the same request may succeed a little later."
     status = _answer(error)[1]
     names = {c.__name__ for c in type(error).__mro__}
-    return status == 429 or status >= 500 if status else bool(names & PASSING) and "SSLError" not in names
+    return status == 429 or status >= 500 if status else bool(names & _PASSING) and "SSLError" not in names
 
 # %% ../../nbs/core/05_storage.ipynb #cell-018
-def in_words(error: Exception, url: str) -> str:
+def _in_words(error: Exception, url: str) -> str:
     "What `error` means for somebody who gave the address `url`."
     code, status = _answer(error)
     scheme, _, path = url.partition("://")
-    server = f" at {endpoint_of(scheme) or 'Amazon'}" if scheme in ("s3", "obs") else ""
+    server = f" at {_endpoint_of(scheme) or 'Amazon'}" if scheme in ("s3", "obs") else ""
     if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError"):
-        return f"no credentials in the environment; set {'OBS' if scheme == 'obs' else 'AWS'}_ACCESS_KEY_ID and {'OBS' if scheme == 'obs' else 'AWS'}_SECRET_ACCESS_KEY"
+        owner = "OBS" if scheme == "obs" else "AWS"
+        return f"no credentials in the environment; set {owner}_ACCESS_KEY_ID and {owner}_SECRET_ACCESS_KEY"
     if code == "NoSuchBucket":
         return f"there is no bucket '{path.split('/')[0]}'{server}"
-    if code in REFUSED_KEYS:
+    if code in _REFUSED_KEYS:
         return f"the server{server} refuses the credentials of the environment ({code})"
     if status == 403 or code == "403":
         return f"no permission{server} with the credentials of the environment ({code})"
-    if is_passing(error):
+    if _is_passing(error):
         return f"no answer{server}" if not status else f"the server{server} answers {status} {code}"
     if isinstance(error, FileNotFoundError):
         return f"there is nothing of this name{server}"
@@ -165,7 +172,7 @@ def in_words(error: Exception, url: str) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 # %% ../../nbs/core/05_storage.ipynb #cell-021
-class Patience:
+class _Patience:
     "Calls an action again while it fails for a reason that may pass, for up to `seconds` after its first try."
 
     def __init__(self, seconds: float, url: str, log: Callable[[str], None] = print):
@@ -179,7 +186,7 @@ class Patience:
                 return action(*args)
             except Exception as e:
                 left = start + self.seconds - time.monotonic()
-                if not is_passing(e) or left <= 0:
+                if not _is_passing(e) or left <= 0:
                     raise
                 self._say(e, pause, left)
             time.sleep(min(pause, left))
@@ -190,16 +197,19 @@ class Patience:
             if time.monotonic() < self._said:
                 return
             self._said = time.monotonic() + pause
-        self.log(f"{self.url}: {in_words(error, self.url)}; trying again for {left:.0f} s")
+        self.log(f"{self.url}: {_in_words(error, self.url)}; trying again for {left:.0f} s")
 
     def explain(self, error: Exception) -> str:
         "The reason for giving up, in words."
-        tried = f" (tried for {self.seconds:.0f} s)" if is_passing(error) else ""
-        return f"{self.url}: {in_words(error, self.url)}{tried}"
+        tried = f" (tried for {self.seconds:.0f} s)" if _is_passing(error) else ""
+        return f"{self.url}: {_in_words(error, self.url)}{tried}"
 
 # %% ../../nbs/core/05_storage.ipynb #cell-024
 def inside(folder: Path, name: str) -> Path:
-    "The file `name` (with /) below `folder`. Raises StorageError for a name that would lie elsewhere, also through a link in the folder."
+    """The file `name` (with /) below `folder`.
+
+    Raises StorageError for a name that would lie elsewhere, also through a link in the folder.
+    """
     parts = name.split("/")
     target = folder.joinpath(*parts)
     if {"", ".", ".."} & set(parts) or "\0" in name or not target.parent.resolve().is_relative_to(folder.resolve()):
@@ -207,8 +217,11 @@ def inside(folder: Path, name: str) -> Path:
     return target
 
 # %% ../../nbs/core/05_storage.ipynb #cell-025
-def listing(fs: Any, root: str) -> dict[str, dict]:
-    "Information on each file below `root` by its name relative to it; `root` may be a single file. Raises FileNotFoundError if there is none."
+def _listing(fs: Any, root: str) -> dict[str, dict]:
+    """Information on each file below `root` by its name relative to it; `root` may be a single file.
+
+    Raises FileNotFoundError if there is none.
+    """
     found = {n: i for n, i in fs.find(root, detail=True).items() if i["type"] == "file" and not n.endswith("/")}
     if not found:
         raise FileNotFoundError(root)
@@ -231,8 +244,11 @@ def _time(fs: Any, info: dict) -> float | None:
         return None
 
 # %% ../../nbs/core/05_storage.ipynb #cell-030
-def same_content(fs: Any, info: dict, path: Path, upload: bool) -> bool:
-    "Whether the object `info` and the file `path` are equal: size, and either MD5 or time (fetched: the object's; uploaded: not after it)."
+def _same_content(fs: Any, info: dict, path: Path, upload: bool) -> bool:
+    """Whether the object `info` and the file `path` are equal.
+
+    Size, and either MD5 or time (fetched: the object's; uploaded: not after it).
+    """
     if not path.is_file() or path.stat().st_size != info["size"]:
         return False
     tag, written, changed = str(info.get("ETag", "")).strip('"'), _time(fs, info), path.stat().st_mtime
@@ -245,7 +261,10 @@ def same_content(fs: Any, info: dict, path: Path, upload: bool) -> bool:
 # %% ../../nbs/core/05_storage.ipynb #cell-032
 @dataclass
 class Copied:
-    "What a copy did: `names` of all files relative to the folder, how many were `new`, bytes and seconds that these took. Prints as a line."
+    """What a copy did; prints as a line.
+
+    `names` of all files relative to the folder, how many were `new`, bytes and seconds that these took.
+    """
 
     what: str
     names: list[str]
@@ -279,8 +298,11 @@ def _send_file(fs: Any, path: Path, target: str) -> None:
     fs.put_file(str(path), target)
 
 # %% ../../nbs/core/05_storage.ipynb #cell-035
-def _all(jobs: list[tuple], patience: Patience, every: float = 15.0) -> None:
-    "Run the jobs (function, arguments …), eight at a time, with a line now and then; the first that fails for good ends them."
+def _all(jobs: list[tuple], patience: _Patience, every: float = 15.0) -> None:
+    """Run the jobs (function, arguments …), eight at a time, with a line now and then.
+
+    The first that fails for good ends them.
+    """
     shown = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         working = [pool.submit(patience, *job) for job in jobs]
@@ -295,8 +317,11 @@ def _all(jobs: list[tuple], patience: Patience, every: float = 15.0) -> None:
 
 # %% ../../nbs/core/05_storage.ipynb #cell-037
 @contextmanager
-def one_at_a_time(folder: Path, log: Callable[[str], None] = print) -> Iterator[None]:
-    "A lock among the processes of this host and user for copies to `folder`; it is gone with the process that holds it."
+def _one_at_a_time(folder: Path, log: Callable[[str], None] = print) -> Iterator[None]:
+    """A lock among the processes of this host and user for copies to `folder`.
+
+    It is gone with the process that holds it.
+    """
     name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
     with open(Path(tempfile.gettempdir(), f"unet_nb-{os.getuid()}-{name}.lock"), "a") as file:
         try:
@@ -308,11 +333,14 @@ def one_at_a_time(folder: Path, log: Callable[[str], None] = print) -> Iterator[
 
 # %% ../../nbs/core/05_storage.ipynb #cell-038
 def fetch(url: str, folder: str | Path, patience: float = 0, log: Callable[[str], None] = print) -> Copied:
-    """Copy what lies below `url` (or the single file that it names) into `folder`, as far as it is not there yet; nothing is deleted.
+    """Copy what lies below `url` (or the single file that it names) into `folder`.
 
-    Repeats what fails for a passing reason for `patience` seconds. Raises StorageError in words; every file is then whole or not there.
+    What is there already is not copied again; nothing is deleted.
+
+    Repeats what fails for a passing reason for `patience` seconds. Raises StorageError in words; every file is then
+    whole or not there.
     """
-    folder, again, start = Path(folder), Patience(patience, url, log), time.monotonic()
+    folder, again, start = Path(folder), _Patience(patience, url, log), time.monotonic()
     fs, root = open_storage(url)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -321,9 +349,9 @@ def fetch(url: str, folder: str | Path, patience: float = 0, log: Callable[[str]
             f"{url}: cannot make the folder {folder} for it: {e.strerror}; choose one that you can write to"
         ) from None
     try:
-        with one_at_a_time(folder, log):
-            found = {inside(folder, name): info for name, info in again(listing, fs, root).items()}
-            new = {path: info for path, info in found.items() if not same_content(fs, info, path, upload=False)}
+        with _one_at_a_time(folder, log):
+            found = {inside(folder, name): info for name, info in again(_listing, fs, root).items()}
+            new = {path: info for path, info in found.items() if not _same_content(fs, info, path, upload=False)}
             size, free = sum(info["size"] for info in new.values()), shutil.disk_usage(folder).free
             if size > free:
                 raise StorageError(
@@ -340,7 +368,10 @@ def fetch(url: str, folder: str | Path, patience: float = 0, log: Callable[[str]
 
 # %% ../../nbs/core/05_storage.ipynb #cell-039
 def others(copied: Copied, folder: Path) -> list[str]:
-    "Files in `folder` that are not among those `copied` to it: left from another time, or gone at the source. Hidden ones do not count."
+    """Files in `folder` that are not among those `copied` to it.
+
+    They are left from another time, or gone at the source. Hidden ones do not count.
+    """
     here = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
     return sorted(
         str(p) for p in here if not any(part.startswith(".") for part in p.parts) and str(p) not in set(copied.names)
@@ -352,11 +383,13 @@ class UploadError(StorageError):
 
 # %% ../../nbs/core/05_storage.ipynb #cell-045
 def upload(folder: str | Path, url: str, patience: float = 0, log: Callable[[str], None] = print) -> Copied:
-    """Copy the files below `folder` to `url` as far as they are not there yet; hidden ones stay here, and nothing is deleted there.
+    """Copy the files below `folder` to `url` as far as they are not there yet.
+
+    Hidden ones stay here, and nothing is deleted there.
 
     Repeats what fails for a passing reason for `patience` seconds. Raises UploadError in words.
     """
-    folder, again, start = Path(folder), Patience(patience, url, log), time.monotonic()
+    folder, again, start = Path(folder), _Patience(patience, url, log), time.monotonic()
     files = {
         p.relative_to(folder).as_posix(): p
         for p in sorted(folder.rglob("*"))
@@ -365,13 +398,13 @@ def upload(folder: str | Path, url: str, patience: float = 0, log: Callable[[str
     try:
         fs, root = open_storage(url)
         try:
-            there = again(listing, fs, root)
+            there = again(_listing, fs, root)
         except FileNotFoundError:
             there = {}  # nothing yet; a bucket that does not exist will not take the first file either
         new = {
             name: path
             for name, path in files.items()
-            if name not in there or not same_content(fs, there[name], path, upload=True)
+            if name not in there or not _same_content(fs, there[name], path, upload=True)
         }
         _all([(_send_file, fs, path, f"{root}/{name}") for name, path in new.items()], again)
     except StorageError as e:
@@ -389,7 +422,7 @@ def upload(folder: str | Path, url: str, patience: float = 0, log: Callable[[str
 # %% ../../nbs/core/05_storage.ipynb #cell-048
 def read_text(url: str, patience: float = 0) -> str:
     "The text at `url`. Raises StorageError in words."
-    again = Patience(patience, url)
+    again = _Patience(patience, url)
     fs, path = open_storage(url)
     try:
         return again(fs.cat_file, path).decode("utf-8")
@@ -409,7 +442,7 @@ class PapermillObs:
     @staticmethod
     def write(text: str, path: str) -> None:
         fs, inner = open_storage(path)
-        again = Patience(30, path)
+        again = _Patience(30, path)
         try:
             again(fs.pipe_file, inner, text.encode("utf-8"))
         except Exception as e:

@@ -18,7 +18,9 @@ def bootstrap_interval(
     resamples: int = 2000,
     level: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval over `n` images; `statistic` maps counts (R, n), how often each image was drawn, to R scores.
+    """Percentile bootstrap interval over `n` images, as (low, high).
+
+    `statistic` maps counts (R, n), how often each image was drawn, to R scores.
 
     (nan, nan) for fewer than two images.
     """

@@ -36,8 +36,8 @@ def _decide_level(
 ) -> None:
     """Write the basin (or 0, line) of the pixels of a level into the flat `region`, as one visit after the other would.
 
-    `level`: (n,) pixels in the order of visits; `neighbours`: (4, n); `earlier`: (4, n) bool, visited before the pixel itself;
-    `same_level`: (4, n) bool, those of them that belong to this level.
+    `level`: (n,) pixels in the order of visits; `neighbours`: (4, n); `earlier`: (4, n) bool, visited before the pixel
+    itself; `same_level`: (4, n) bool, those of them that belong to this level.
     """
     region[level] = _only_basin(region[neighbours])  # from the levels before; this one is still all 0
     linked = np.flatnonzero(same_level.any(axis=0))
@@ -50,7 +50,10 @@ def _decide_level(
 
 # %% ../../nbs/metrics/01_isbi.ipynb #cell-017
 def _first_mentions(pixels: np.ndarray, place: np.ndarray) -> np.ndarray:
-    "`pixels` without repetitions, in the order of first mention; `place` (flat image) is used as scratch and left as it was."
+    """`pixels` without repetitions, in the order of first mention.
+
+    `place` (flat image) is used as scratch and left as it was.
+    """
     mention = np.arange(pixels.size, dtype=np.int32)
     place[pixels[::-1]] = mention[::-1]  # the last write wins, so that is the first mention
     first = place[pixels] == mention
@@ -59,10 +62,13 @@ def _first_mentions(pixels: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 # %% ../../nbs/metrics/01_isbi.ipynb #cell-018
 def thin_borders(inside: np.ndarray) -> np.ndarray:
-    """Regions (H, W) int32 after the challenge's border thinning of `inside` (H, W) bool: ids from 1, 0 is a line between regions.
+    """Regions (H, W) int32 after the challenge's border thinning of `inside` (H, W) bool.
 
-    Basins are the 4-connected components of `inside`; they grow into the rest until they meet. Without any basin the whole image is
-    one region. Exact flooding order of Fiji's WatershedTransform2D on a two-level relief (Vincent & Soille 1991).
+    Ids count from 1; 0 is a line between regions.
+
+    Basins are the 4-connected components of `inside`; they grow into the rest until they meet. Without any basin the
+    whole image is one region. Exact flooding order of Fiji's WatershedTransform2D on a two-level relief (Vincent &
+    Soille 1991).
     """
     basins, count = ndimage.label(inside)
     if not count:
@@ -89,7 +95,10 @@ def thin_borders(inside: np.ndarray) -> np.ndarray:
 # %% ../../nbs/metrics/01_isbi.ipynb #cell-026
 @dataclass(frozen=True)
 class OverlapTable:
-    "Sizes in pixels, as int64 arrays, of the regions of a label, of a proposal, and of their intersections (all without singletons)."
+    """Sizes in pixels, as int64 arrays, of the regions of a label, of a proposal, and of their intersections.
+
+    All without singletons.
+    """
 
     label: np.ndarray  # pixels of each label region, those under lines of the proposal included
     proposal: np.ndarray  # pixels of each proposal region that lie inside label regions
@@ -103,24 +112,29 @@ class OverlapTable:
 
 # %% ../../nbs/metrics/01_isbi.ipynb #cell-027
 def overlap_table(label_regions: np.ndarray, proposal_regions: np.ndarray) -> OverlapTable:
-    "The sizes of regions and intersections of two region images (H, W), where 0 is no region; label pixels of 0 do not count."
+    """The sizes of regions and intersections of two region images (H, W).
+
+    In both 0 is no region; label pixels of 0 do not count.
+    """
     truth, proposed = label_regions[label_regions > 0], proposal_regions[label_regions > 0]
     on_region = proposed > 0
     pairs = truth[on_region], proposed[on_region]
     both = sparse.coo_matrix(
         (np.ones(pairs[0].size, np.int64), pairs), shape=(label_regions.max() + 1, proposal_regions.max() + 1)
     )
+    both = both.tocsr().data  # adds equal pairs
     sizes = np.bincount(pairs[1])
-    return OverlapTable(
-        np.bincount(truth)[1:], sizes[sizes > 0], both.tocsr().data, int((~on_region).sum())
-    )  # tocsr adds equal pairs
+    return OverlapTable(np.bincount(truth)[1:], sizes[sizes > 0], both, int((~on_region).sum()))
 
 # %% ../../nbs/metrics/01_isbi.ipynb #cell-030
 def pair_counts(table: OverlapTable) -> np.ndarray:
     "Pairs of pixels (3,): together in both, in the proposal only, in the label only; nan if no pixel counts."
     if not table.pixels:
         return np.full(3, np.nan)
-    square = lambda sizes: float((sizes.astype(np.float64) ** 2).sum())
+
+    def square(sizes: np.ndarray) -> float:
+        return float((sizes.astype(np.float64) ** 2).sum())
+
     both = square(table.both) + table.singletons
     return np.array([both, square(table.proposal) + table.singletons - both, square(table.label) - both])
 
@@ -142,8 +156,8 @@ def _entropy(sizes: np.ndarray, singletons: int, pixels: int) -> float:
 def info_scores(table: OverlapTable) -> tuple[float, float, float]:
     """Precision, recall and their harmonic mean V_Info.
 
-    V_Info is 0 if no pixel counts or if label or proposal is a single region; nan if they share exactly no information. Precision of
-    a single label region is 1 (nothing can be merged), recall of a single proposal region is nan.
+    V_Info is 0 if no pixel counts or if label or proposal is a single region; nan if they share exactly no information.
+    Precision of a single label region is 1 (nothing can be merged), recall of a single proposal region is nan.
     """
     if not table.pixels:
         return math.nan, math.nan, 0.0
@@ -173,7 +187,10 @@ def _slice_tables(
 
 # %% ../../nbs/metrics/01_isbi.ipynb #cell-043
 def _checked(stack: np.ndarray, name: str) -> np.ndarray:
-    "A stack (Z, H, W) as float64; raises ValueError for another number of axes, an empty stack, or values that are not real numbers."
+    """A stack (Z, H, W) as float64.
+
+    Raises ValueError for another number of axes, an empty stack, or values that are not real numbers.
+    """
     stack = np.asarray(stack)
     if stack.dtype.kind not in "buif":
         raise ValueError(f"{name}: values must be real numbers or bool, but the array is {stack.dtype}")
@@ -190,14 +207,25 @@ def _warn_unscaled(proposals: np.ndarray) -> None:
     positive = proposals[proposals > 0]
     if positive.size and positive.max() > 1 and positive.min() < positive.max():
         warnings.warn(
-            f"proposals go up to {positive.max():g} and are compared with thresholds from 0 to 1 as they are; divide grey levels by their maximum",
+            f"proposals go up to {positive.max():g} and are compared with thresholds from 0 to 1 as they are; "
+            "divide grey levels by their maximum",
             stacklevel=3,
         )
 
 # %% ../../nbs/metrics/01_isbi.ipynb #cell-046
+def _plain(value: np.ndarray | list | float | None) -> list | float | None:
+    "A field of `IsbiScores` as numbers and lists for JSON; nan is None."
+    if isinstance(value, (np.ndarray, list)):
+        return [_plain(v) for v in value]
+    return None if value is None or math.isnan(value) else float(value)
+
+# %% ../../nbs/metrics/01_isbi.ipynb #cell-101
 @dataclass(frozen=True)
 class IsbiScores:
-    "Scores of a stack: the challenge's two numbers and all that they come from. Arrays are (thresholds,) or (thresholds, slices)."
+    """Scores of a stack: the challenge's two numbers and all that they come from.
+
+    Arrays are (thresholds,) or (thresholds, slices).
+    """
 
     v_rand: float  # the challenge's V_Rand: best mean over slices
     v_info: float  # the challenge's V_Info: best mean over slices
@@ -218,17 +246,7 @@ class IsbiScores:
 
     def to_dict(self) -> dict:
         "All fields as numbers and lists for JSON; nan is None."
-        plain = lambda value: (
-            [plain(v) for v in value]
-            if isinstance(value, list)
-            else None
-            if value is None or math.isnan(value)
-            else float(value)
-        )
-        return {
-            name: plain(value.tolist() if isinstance(value, np.ndarray) else value)
-            for name, value in asdict(self).items()
-        }
+        return {name: _plain(value) for name, value in asdict(self).items()}
 
 # %% ../../nbs/metrics/01_isbi.ipynb #cell-047
 def _best(scores: np.ndarray, thresholds: np.ndarray) -> tuple[float, float | None]:
@@ -242,23 +260,24 @@ def challenge_scores(
 ) -> IsbiScores:
     """The ISBI 2012 challenge's V_Rand and V_Info of a stack, as the official Fiji evaluator computes them.
 
-    `labels`, `proposals`: (Z, H, W). Labels: inside a cell > 0 (0/1, 0/255 or bool), membrane 0. Proposals: probability of inside in
-    [0, 1]; 0/255 and bool work too, other values are compared as they are (with a warning), and nan is not inside. `thin=False` leaves
-    the borders as thick as they are; `thresholds=(0.0,)` scores a binary proposal. Each slice is segmented on its own in 2D, scores are
-    averaged over slices, and the best threshold is chosen for the stack, separately for V_Rand and V_Info.
-    Source: Arganda-Carreras et al. 2015. Raises ValueError for wrong shapes or types.
+    `labels`, `proposals`: (Z, H, W). Labels: inside a cell > 0 (0/1, 0/255 or bool), membrane 0. Proposals: probability
+    of inside in [0, 1]; 0/255 and bool work too, other values are compared as they are (with a warning), and nan is not
+    inside. `thin=False` leaves the borders as thick as they are; `thresholds=(0.0,)` scores a binary proposal. Each
+    slice is segmented on its own in 2D, scores are averaged over slices, and the best threshold is chosen for the
+    stack, separately for V_Rand and V_Info. Source: Arganda-Carreras et al. 2015. Raises ValueError for wrong shapes or
+    types.
     """
     labels, proposals = _checked(labels, "labels"), _checked(proposals, "proposals")
     if labels.shape != proposals.shape:
         raise ValueError(
-            f"labels have shape {labels.shape} and proposals {proposals.shape}; they must be equal (slices, height, width)"
+            f"labels have shape {labels.shape} and proposals {proposals.shape}; they must be equal (slices, height, "
+            "width)"
         )
     if not len(thresholds):
         raise ValueError("thresholds: at least one is needed")
     _warn_unscaled(proposals)
-    tables = list(
-        zip(*(_slice_tables(y, p, thresholds, thin) for y, p in zip(labels, proposals)))
-    )  # [threshold][slice]
+    by_slice = [_slice_tables(y, p, thresholds, thin) for y, p in zip(labels, proposals)]
+    tables = list(zip(*by_slice))  # [threshold][slice]
     pairs = np.array([[pair_counts(t) for t in row] for row in tables])
     rand = np.array([[rand_scores(p) for p in row] for row in pairs])
     info = np.array([[info_scores(t) for t in row] for row in tables])
@@ -267,7 +286,10 @@ def challenge_scores(
 
 # %% ../../nbs/metrics/01_isbi.ipynb #cell-050
 def _collect(thresholds: np.ndarray, rand: np.ndarray, info: np.ndarray, pooled: np.ndarray) -> IsbiScores:
-    "Means over slices, best thresholds, and all parts by name; `rand`, `info`: (thresholds, slices, 3), `pooled`: (thresholds, 3)."
+    """Means over slices, best thresholds, and all parts by name.
+
+    `rand`, `info`: (thresholds, slices, 3), `pooled`: (thresholds, 3).
+    """
     v_rand_curve, v_info_curve = rand[..., 2].mean(axis=1), info[..., 2].mean(axis=1)
     v_rand, v_rand_threshold = _best(v_rand_curve, thresholds)
     v_info, v_info_threshold = _best(v_info_curve, thresholds)

@@ -20,11 +20,12 @@ __all__ = ['THRESHOLDS', 'label_objects', 'split_objects', 'match_iou', 'average
 
 # %% ../../nbs/metrics/02_objects.ipynb #cell-006
 def _foreground(mask: np.ndarray, threshold: float) -> np.ndarray:
-    "bool (H, W) from a probability above `threshold`, a bool mask, or class ids other than 0 and 255."
+    "A bool mask (H, W) from a probability above `threshold`, a bool mask, or class ids other than 0 and 255."
     mask = np.asarray(mask)
     if mask.ndim != 2:
         raise ValueError(
-            f"objects are found in one image (H, W), but the array has shape {mask.shape}; take one class and one image of it"
+            f"objects are found in one image (H, W), but the array has shape {mask.shape}; "
+            "take one class and one image of it"
         )
     if mask.dtype == bool:
         return mask
@@ -32,7 +33,8 @@ def _foreground(mask: np.ndarray, threshold: float) -> np.ndarray:
         return (mask != 0) & (mask != IGNORE_INDEX)
     if not (mask.min(initial=0) >= 0 and mask.max(initial=0) <= 1):
         raise ValueError(
-            f"a foreground probability lies between 0 and 1, but these values go from {mask.min():.3g} to {mask.max():.3g}; apply softmax or sigmoid to logits first"
+            f"a foreground probability lies between 0 and 1, but these values go from {mask.min():.3g} to "
+            f"{mask.max():.3g}; apply softmax or sigmoid to logits first"
         )
     return mask > threshold
 
@@ -49,16 +51,22 @@ def label_objects(
     threshold: float = 0.5,  # a probability above it is foreground
     min_size: int = 1,  # objects of fewer pixels are dropped
 ) -> np.ndarray:
-    """Connected components (4 neighbours) as a label image, int32 (H, W), 0 = background, objects 1 … n in reading order.
+    """Connected components (4 neighbours) as a label image, int32 (H, W).
 
-    Of class ids, 0 and 255 (ignored) are background. Raises ValueError for another shape or for values that are no probability.
+    0 is background, the objects are 1 … n in reading order.
+
+    Of class ids, 0 and 255 (ignored) are background. Raises ValueError for another shape or for values that are no
+    probability.
     """
     labels, _ = ndimage.label(_foreground(mask, threshold))
     return _drop_small(labels, min_size)
 
 # %% ../../nbs/metrics/02_objects.ipynb #cell-014
 def _summits(distance: np.ndarray, foreground: np.ndarray, min_depth: float) -> np.ndarray:
-    "Markers int32 (H, W): a number for each summit that rises `min_depth` over the way to a higher one; at least one per component."
+    """Markers int32 (H, W): a number for each summit that rises `min_depth` over the way to a higher one.
+
+    At least one per component.
+    """
     from skimage.morphology import local_maxima, reconstruction  # here: importing it takes a third of a second
 
     low = -2 * min_depth  # so low that no component drowns
@@ -74,9 +82,12 @@ def split_objects(
     min_size: int = 1,  # objects of fewer pixels are dropped, after the cut
     min_depth: float = 1.5,  # pixels by which a neck must be thinner (in radius) than both sides; smaller cuts more
 ) -> np.ndarray:
-    """Objects as a label image, int32 (H, W), touching ones cut by a watershed on the distance to the background (Soille 2003, chapters 6 and 9).
+    """Objects as a label image, int32 (H, W), touching ones cut apart.
 
-    The foreground is the same as in `label_objects`; no line of background is left between two parts. Raises ValueError like `label_objects`, and unless min_depth > 0.
+    The cut is a watershed on the distance to the background (Soille 2003, chapters 6 and 9).
+
+    The foreground is the same as in `label_objects`; no line of background is left between two parts. Raises ValueError
+    like `label_objects`, and unless min_depth > 0.
     """
     from skimage.segmentation import watershed
 
@@ -96,11 +107,13 @@ def _checked_labels(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarr
     for what, labels in (("truth", truth), ("prediction", prediction)):
         if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
             raise ValueError(
-                f"{what}: a label image is (H, W) of whole numbers from 0, but this is {labels.dtype} {labels.shape}; number the objects of a mask with label_objects"
+                f"{what}: a label image is (H, W) of whole numbers from 0, but this is {labels.dtype} {labels.shape}; "
+                "number the objects of a mask with label_objects"
             )
     if truth.shape != prediction.shape:
         raise ValueError(
-            f"truth has shape {truth.shape} and prediction has shape {prediction.shape}; they must be equal, so resize or crop one of them"
+            f"truth has shape {truth.shape} and prediction has shape {prediction.shape}; they must be equal, "
+            "so resize or crop one of them"
         )
     return truth.astype(np.int64), prediction.astype(np.int64)
 
@@ -143,7 +156,9 @@ def _areas(numbers: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 # %% ../../nbs/metrics/02_objects.ipynb #cell-024
 def match_iou(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Intersection over union of every true with every predicted object: float64 (T, P), rows and columns by ascending number.
+    """Intersection over union of every true with every predicted object: float64 (T, P).
+
+    Rows and columns go by ascending number.
 
     `truth`, `prediction`: label images (H, W). Raises ValueError for arrays that are none, or of different shapes.
     """
@@ -163,7 +178,8 @@ def _precisions(overlaps: _Overlaps, thresholds: Sequence[float]) -> np.ndarray:
     thresholds = np.asarray(thresholds, float)
     if not (thresholds.size and thresholds.min() >= 0.5 and thresholds.max() < 1):
         raise ValueError(
-            f"IoU thresholds must lie in [0.5, 1), but they are {thresholds.tolist()}; below 0.5 one object could match two"
+            f"IoU thresholds must lie in [0.5, 1), but they are {thresholds.tolist()}; "
+            "below 0.5 one object could match two"
         )
     hits = (overlaps.iou[:, None] > thresholds).sum(axis=0)
     union = len(overlaps.truth_areas) + len(overlaps.predicted_areas) - hits
@@ -171,10 +187,13 @@ def _precisions(overlaps: _Overlaps, thresholds: Sequence[float]) -> np.ndarray:
 
 # %% ../../nbs/metrics/02_objects.ipynb #cell-030
 def average_precision(truth: np.ndarray, prediction: np.ndarray, thresholds: Sequence[float] = THRESHOLDS) -> float:
-    """TP / (TP + FP + FN) of one image, averaged over IoU thresholds in [0.5, 1) (2018 Data Science Bowl; Caicedo et al. 2019). In [0, 1].
+    """TP / (TP + FP + FN) of one image, averaged over IoU thresholds in [0.5, 1). In [0, 1].
 
-    `truth`, `prediction`: label images (H, W). A hit has an IoU greater than the threshold. No objects in both: 1; in one only: 0.
-    Raises ValueError for arrays that are no label images, different shapes, or a threshold outside [0.5, 1).
+    As in the 2018 Data Science Bowl (Caicedo et al. 2019).
+
+    `truth`, `prediction`: label images (H, W). A hit has an IoU greater than the threshold. No objects in both: 1; in
+    one only: 0. Raises ValueError for arrays that are no label images, different shapes, or a threshold outside [0.5,
+    1).
     """
     return float(_precisions(_overlaps(truth, prediction), thresholds).mean())
 
@@ -192,7 +211,9 @@ def _aggregated_jaccard(o: _Overlaps) -> float:
 
 # %% ../../nbs/metrics/02_objects.ipynb #cell-035
 def aggregated_jaccard(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """Aggregated Jaccard index of one image (Kumar et al. 2017, algorithm 1). In [0, 1]; 1 where neither side has an object.
+    """Aggregated Jaccard index of one image (Kumar et al. 2017, algorithm 1).
+
+    In [0, 1]; 1 where neither side has an object.
 
     `truth`, `prediction`: label images (H, W). Raises ValueError for arrays that are none, or of different shapes.
     """
@@ -219,13 +240,15 @@ def object_scores(
 ) -> dict[str, dict]:
     """Object scores of every image and their mean over images, ready for JSON: {"mean": {…}, "images": {id: {…}}}.
 
-    Each holds average_precision, ap50, ap75 (see `average_precision`), aggregated_jaccard, truth_objects and predicted_objects.
-    Raises ValueError where there is no image, the numbers of images differ, or an image's arrays are no fitting label images (with its id).
+    Each holds average_precision, ap50, ap75 (see `average_precision`), aggregated_jaccard, truth_objects and
+    predicted_objects. Raises ValueError where there is no image, the numbers of images differ, or an image's arrays are
+    no fitting label images (with its id).
     """
     ids = [str(i) for i in (range(len(truths)) if ids is None else ids)]
     if not len(truths) or not len(truths) == len(predictions) == len(set(ids)) == len(ids):
         raise ValueError(
-            f"object scores need one truth, one prediction and one unique id for each of at least one image, but there are {len(truths)} truths, {len(predictions)} predictions and {len(set(ids))} different ids"
+            "object scores need one truth, one prediction and one unique id for each of at least one image, "
+            f"but there are {len(truths)} truths, {len(predictions)} predictions and {len(set(ids))} different ids"
         )
     images = {}
     for id, truth, prediction in zip(ids, truths, predictions):

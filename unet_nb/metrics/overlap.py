@@ -16,17 +16,19 @@ __all__ = ['IGNORE_INDEX', 'zoo_scores', 'confusion', 'class_scores', 'defined_m
 # %% ../../nbs/metrics/00_overlap.ipynb #cell-006
 IGNORE_INDEX = 255  # the class id of pixels that count neither in a loss nor in a score
 
-
+# %% ../../nbs/metrics/00_overlap.ipynb #cell-101
 def _check_ids(ids: np.ndarray, num_classes: int, what: str) -> None:
     "Raise ValueError unless `ids` holds whole numbers from 0 to num_classes - 1."
     if not (np.issubdtype(ids.dtype, np.integer) or ids.dtype == bool):
         raise ValueError(
-            f"{what}: class ids must be whole numbers, but the array is {ids.dtype}; take argmax over the classes, or convert the mask, first"
+            f"{what}: class ids must be whole numbers, but the array is {ids.dtype}; take argmax over the classes, "
+            "or convert the mask, first"
         )
     if ids.size and (ids.min() < 0 or ids.max() >= num_classes):
         bad = sorted(set(np.unique(ids).tolist()) - set(range(num_classes)))
         raise ValueError(
-            f"{what}: contains class id {bad[0]}, but there are {num_classes} classes (0 to {num_classes - 1}); convert the labels or set num_classes"
+            f"{what}: contains class id {bad[0]}, but there are {num_classes} classes (0 to {num_classes - 1}); "
+            "convert the labels or set num_classes"
         )
 
 # %% ../../nbs/metrics/00_overlap.ipynb #cell-007
@@ -34,7 +36,8 @@ def _check_same_shape(prediction: np.ndarray, mask: np.ndarray) -> None:
     "Raise ValueError unless both arrays have the same shape."
     if prediction.shape != mask.shape:
         raise ValueError(
-            f"prediction has shape {prediction.shape} and mask has shape {mask.shape}; they must be equal, so resize or crop one of them"
+            f"prediction has shape {prediction.shape} and mask has shape {mask.shape}; they must be equal, "
+            "so resize or crop one of them"
         )
 
 # %% ../../nbs/metrics/00_overlap.ipynb #cell-010
@@ -47,15 +50,17 @@ def zoo_scores(
 ) -> tuple[float, float]:
     """Dice and IoU of one image as the MindSpore model zoo computes them.
 
-    `probabilities`: (K, H, W), softmax over the classes already applied. `mask`: (H, W) class ids. `activate`: "softmax" scores the
-    probabilities as they are, "argmax" the decided classes (case does not matter). Pixels of `ignore_index` are left out.
-    Both scores lie in [0, 1]; they are nan where nothing can be compared (no class in truth or prediction, or every pixel ignored).
-    Raises ValueError for shapes that do not fit, unknown class ids, or an unknown `activate`.
+    `probabilities`: (K, H, W), softmax over the classes already applied. `mask`: (H, W) class ids. `activate`:
+    "softmax" scores the probabilities as they are, "argmax" the decided classes (case does not matter). Pixels of
+    `ignore_index` are left out. Both scores lie in [0, 1]; they are nan where nothing can be compared (no class in
+    truth or prediction, or every pixel ignored). Raises ValueError for shapes that do not fit, unknown class ids, or an
+    unknown `activate`.
     """
     probabilities, mask = np.asarray(probabilities), np.asarray(mask)
     if probabilities.ndim != 3 or probabilities.shape[1:] != mask.shape:
         raise ValueError(
-            f"probabilities must be (K, H, W) and mask (H, W) of the same size, but they are {probabilities.shape} and {mask.shape}"
+            "probabilities must be (K, H, W) and mask (H, W) of the same size, "
+            f"but they are {probabilities.shape} and {mask.shape}"
         )
     if activate.lower() not in ("softmax", "argmax"):
         raise ValueError(f"activate must be 'softmax' or 'argmax', not '{activate}'")
@@ -77,8 +82,9 @@ def zoo_scores(
 def confusion(
     prediction: np.ndarray, mask: np.ndarray, num_classes: int, ignore_index: int = IGNORE_INDEX
 ) -> np.ndarray:
-    """Confusion matrix (K, K) int64 of one image: rows are the true class, columns the predicted one, entries count pixels.
+    """Confusion matrix (K, K) int64 of one image; entries count pixels.
 
+    Rows are the true class, columns the predicted one.
     `prediction`, `mask`: class ids of the same shape; pixels where `mask` is `ignore_index` are left out.
     Raises ValueError for different shapes and for class ids outside 0 … num_classes - 1.
     """
@@ -95,8 +101,8 @@ def confusion(
 def class_scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
     """Scores of each class from a confusion matrix (K, K) or a stack of them (…, K, K).
 
-    Returns `dice`, `iou`, `precision`, `recall` in [0, 1] and `support` (pixels of the class in the truth), each of shape (…, K).
-    A class absent in truth and prediction is nan; one that is absent in only one of them scores 0.
+    Returns `dice`, `iou`, `precision`, `recall` in [0, 1] and `support` (pixels of the class in the truth), each of
+    shape (…, K). A class absent in truth and prediction is nan; one that is absent in only one of them scores 0.
     """
     matrix = np.asarray(confusion)
     hit = np.diagonal(matrix, axis1=-2, axis2=-1).astype(np.float64)
@@ -139,15 +145,16 @@ def plain_score(value: float) -> float | None:
 def dataset_scores(confusions: np.ndarray, class_names: list[str] | None = None) -> dict:
     """Scores of a data set from the confusion matrices (N, K, K) of its images, ready for JSON (nan is None).
 
-    `mean_dice`, `mean_iou`: means over the classes of the whole set's scores; `foreground_iou`: the same without class 0;
-    `pixel_accuracy`: share of right pixels. `per_class`: a row for each class with its scores over the set and, as `image_mean_*`,
-    averaged over the images in which it occurs (in truth or prediction). `per_image`: a row for each image, in order.
-    Raises ValueError for a wrong shape or number of names.
+    `mean_dice`, `mean_iou`: means over the classes of the whole set's scores; `foreground_iou`: the same without class
+    0; `pixel_accuracy`: share of right pixels. `per_class`: a row for each class with its scores over the set and, as
+    `image_mean_*`, averaged over the images in which it occurs (in truth or prediction). `per_image`: a row for each
+    image, in order. Raises ValueError for a wrong shape or number of names.
     """
     confusions = np.asarray(confusions)
     if confusions.ndim != 3 or confusions.shape[1] != confusions.shape[2] or not len(confusions):
         raise ValueError(
-            f"confusions must be (N, K, K) with at least one image, but the shape is {confusions.shape}; stack the matrices of `confusion`"
+            f"confusions must be (N, K, K) with at least one image, but the shape is {confusions.shape}; "
+            "stack the matrices of `confusion`"
         )
     num_classes = confusions.shape[1]
     names = class_names or [str(k) for k in range(num_classes)]
@@ -175,8 +182,8 @@ def _class_rows(confusions: np.ndarray, names: list[str]) -> list[dict]:
 def adapted_rand(truth_regions: np.ndarray, predicted_regions: np.ndarray) -> tuple[float, float, float]:
     """Adapted Rand error, precision and recall of two label images (H, W); the error is in [0, 1], 0 is best.
 
-    Region ids are whole numbers; pixels of region 0 in the truth are left out. Low precision means merged regions, low recall split
-    ones. Computed by scikit-image (Arganda-Carreras et al. 2015). Raises ValueError for different shapes.
+    Region ids are whole numbers; pixels of region 0 in the truth are left out. Low precision means merged regions, low
+    recall split ones. Computed by scikit-image (Arganda-Carreras et al. 2015). Raises ValueError for different shapes.
     """
     from skimage.metrics import adapted_rand_error  # scikit-image is only loaded where it is used
 
@@ -189,10 +196,11 @@ def adapted_rand(truth_regions: np.ndarray, predicted_regions: np.ndarray) -> tu
 
 # %% ../../nbs/metrics/00_overlap.ipynb #cell-032
 def variation_of_information(truth_regions: np.ndarray, predicted_regions: np.ndarray) -> tuple[float, float]:
-    """Variation of information of two label images (H, W), in bits, as (split, merge): the sum is the distance, 0 is best.
+    """Variation of information of two label images (H, W), in bits, as (split, merge).
 
-    `split` = H(prediction | truth) grows when regions fall apart, `merge` = H(truth | prediction) when they flow together. Pixels of
-    region 0 in the truth are left out. Computed by scikit-image (Meilă 2007). Raises ValueError for different shapes.
+    The sum is the distance, 0 is best. `split` = H(prediction | truth) grows when regions fall apart, `merge` = H(truth
+    | prediction) when they flow together. Pixels of region 0 in the truth are left out. Computed by scikit-image (Meilă
+    2007). Raises ValueError for different shapes.
     """
     from skimage.metrics import variation_of_information as conditional_entropies
 
@@ -236,9 +244,9 @@ def boundary_f(
 ) -> float:
     """F score of the outlines between classes, in [0, 1], with a tolerance in pixels (Euclidean distance).
 
-    `prediction`, `mask`: class ids (H, W). Outlines next to pixels of `ignore_index` do not count. nan if neither has an outline, 0 if
-    only one has. After Csurka et al. 2013, "What is a good evaluation measure for semantic segmentation?". Raises ValueError for
-    different shapes.
+    `prediction`, `mask`: class ids (H, W). Outlines next to pixels of `ignore_index` do not count. nan if neither has
+    an outline, 0 if only one has. After Csurka et al. 2013, "What is a good evaluation measure for semantic
+    segmentation?". Raises ValueError for different shapes.
     """
     from scipy.ndimage import distance_transform_edt
 

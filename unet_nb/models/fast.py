@@ -22,10 +22,13 @@ from unet_nb.models.blocks import (
 
 # %% ../../nbs/models/03_fast.ipynb #cell-007
 class UNetFast(SegmentationNet):
-    """A padded U-Net between space to depth and depth to space: (N, num_channels, H, W) → logits (N, num_classes, H, W).
+    """A padded U-Net between space to depth and depth to space.
 
-    H and W must be multiples of `divisor` = stem_factor·2^depth; `base_channels` is the width at 1/stem_factor of the resolution.
-    ValueError where a count is not a whole number of at least 1 (head after Shi et al. 2016, arXiv:1609.05158).
+    (N, num_channels, H, W) → logits (N, num_classes, H, W).
+
+    H and W must be multiples of `divisor` = stem_factor·2^depth; `base_channels` is the width at 1/stem_factor of the
+    resolution. ValueError where a count is not a whole number of at least 1 (head after Shi et al. 2016,
+    arXiv:1609.05158).
     """
 
     def __init__(

@@ -25,15 +25,17 @@ from .unetpp import UNetNested
 # %% ../../nbs/models/04_registry.ipynb #cell-006
 MODELS = Registry("model_name")  # by name, the class of each network
 
-
+# %% ../../nbs/models/04_registry.ipynb #cell-101
 def register_network(
     name: str, geometry: type[Geometry] | Geometry
 ) -> Callable[[type[SegmentationNet]], type[SegmentationNet]]:
-    """Decorator of a network: it can be named by `model_name`, and trained, scored, exported and planned like the kit's own.
+    """Decorator of a network, which gives it its `model_name`.
 
-    `geometry`: which sizes it takes, a class that the parameters fill, or an instance that no parameter changes. Of the parameters of
-    `ModelParams` the network gets those that its `__init__` takes. Raises ValueError where the name is taken or the class is no
-    `SegmentationNet`.
+    It is then trained, scored, exported and planned like the kit's own.
+
+    `geometry`: which sizes it takes, a class that the parameters fill, or an instance that no parameter changes. Of the
+    parameters of `ModelParams` the network gets those that its `__init__` takes. Raises ValueError where the name is
+    taken or the class is no `SegmentationNet`.
     """
 
     def register(cells: type[SegmentationNet]) -> type[SegmentationNet]:
@@ -60,7 +62,10 @@ def network_arguments(name: str) -> list[str]:
 
 # %% ../../nbs/models/04_registry.ipynb #cell-010
 def create_network(name: str, **kwargs) -> SegmentationNet:
-    "The network called `name`, built with `kwargs`: (N, C, H, W) → logits. ValueError for an unknown name, an unknown argument or a value that the network refuses."
+    """The network called `name`, built with `kwargs`: (N, C, H, W) → logits.
+
+    ValueError for an unknown name, an unknown argument or a value that the network refuses.
+    """
     arguments = network_arguments(name)
     for argument in kwargs:
         if argument not in arguments:
@@ -69,10 +74,12 @@ def create_network(name: str, **kwargs) -> SegmentationNet:
 
 # %% ../../nbs/models/04_registry.ipynb #cell-013
 def create_model(cfg) -> SegmentationNet:
-    """The network that `cfg` describes: `cfg.model_name` and those of its attributes that the network takes, None meaning the network's own default.
+    """The network that `cfg` describes.
 
-    `cfg` is a job's configuration or any object with the attribute names of `ModelParams`. ValueError for an unknown name, a value that the network
-    refuses, or sizes other than its geometry says.
+    `cfg.model_name` and those of its attributes that the network takes, None meaning the network's own default.
+
+    `cfg` is a job's configuration or any object with the attribute names of `ModelParams`. ValueError for an unknown
+    name, a value that the network refuses, or sizes other than its geometry says.
     """
     geometry, arguments = geometry_of(cfg), network_arguments(cfg.model_name)
     values = {argument: getattr(cfg, argument, None) for argument in arguments}
@@ -83,7 +90,10 @@ def create_model(cfg) -> SegmentationNet:
 
 # %% ../../nbs/models/04_registry.ipynb #cell-032
 def _check_geometry(name: str, net: SegmentationNet, geometry: Geometry) -> None:
-    "Raise ValueError where `net` does not take the sizes of `geometry`, or answers for other ones: images would be cut wrongly."
+    """Raise ValueError where `net` does not take the sizes of `geometry`, or answers for other ones.
+
+    Images would be cut wrongly.
+    """
     side = geometry.rule.input_size(1)
     for n in (side, side + geometry.rule.divisor):
         if net.geometry.rule.output_size(n) != geometry.rule.output_size(n):
@@ -110,9 +120,12 @@ def multiply_adds(layer: nn.Cell, input_shape: tuple[int, ...], output_shape: tu
 
 # %% ../../nbs/models/04_registry.ipynb #cell-022
 def describe(net: SegmentationNet, height: int, width: int) -> pd.DataFrame:
-    """One row per layer in the order of execution, found by running `net` once on a blank (1, num_channels, height, width).
+    """One row per layer in the order of execution.
 
-    Columns: name, type, output_shape (N, C, H, W), parameters (trainable), multiply_adds. ValueError where the size does not fit or MindSpore is in GRAPH_MODE.
+    Found by running `net` once on a blank (1, num_channels, height, width).
+
+    Columns: name, type, output_shape (N, C, H, W), parameters (trainable), multiply_adds. ValueError where the size
+    does not fit or MindSpore is in GRAPH_MODE.
     """
     if ms.get_context("mode") != ms.PYNATIVE_MODE:
         raise ValueError("describe: needs MindSpore's PYNATIVE_MODE; hooks do not run in GRAPH_MODE.")
@@ -146,8 +159,8 @@ def describe(net: SegmentationNet, height: int, width: int) -> pd.DataFrame:
 def summary_table(size: int = 256) -> pd.DataFrame:
     """The networks with their defaults, one row each, for logits that cover at least `size` × `size` pixels.
 
-    Columns: input and output shape (UNet++ stacks its heads), parameters (trainable), gmadds (10⁹ multiply-adds for one picture).
-    Every network is built and run once.
+    Columns: input and output shape (UNet++ stacks its heads), parameters (trainable), gmadds (10⁹ multiply-adds for one
+    picture). Every network is built and run once.
     """
     rows = []
     for name in MODELS:

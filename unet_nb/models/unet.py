@@ -37,7 +37,10 @@ class ValidDown(nn.Cell):
 
 # %% ../../nbs/models/01_unet.ipynb #cell-008
 class ValidUp(nn.Cell):
-    "Transposed convolution with ReLU, joined with the cropped skip, two valid convolutions: (N, 2C, H, W) and a skip (N, C, ≥2H, ≥2W) → (N, C, 2H-4, 2W-4)."
+    """Transposed convolution with ReLU, joined with the cropped skip, two valid convolutions.
+
+    (N, 2C, H, W) and a skip (N, C, ≥2H, ≥2W) → (N, C, 2H-4, 2W-4).
+    """
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
@@ -63,10 +66,12 @@ class ValidHead(nn.Cell):
 
 # %% ../../nbs/models/01_unet.ipynb #cell-012
 class UNetMedical(SegmentationNet):
-    """The U-Net of 2015 with valid convolutions: (N, num_channels, H, W) → logits (N, num_classes, H', W'), H' = `output_size(H)`.
+    """The U-Net of 2015 with valid convolutions.
 
-    With the defaults 572 → 388. ValueError where a size does not fit or an argument is not a whole number of at least 1.
-    Kernels start from a truncated normal with σ 0.06, biases at zero (Ronneberger et al. 2015, arXiv:1505.04597).
+    (N, num_channels, H, W) → logits (N, num_classes, H', W'), H' = `output_size(H)`.
+
+    With the defaults 572 → 388. ValueError where a size does not fit or an argument is not a whole number of at least
+    1. Kernels start from a truncated normal with σ 0.06, biases at zero (Ronneberger et al. 2015, arXiv:1505.04597).
     """
 
     def __init__(self, num_channels: int = 1, num_classes: int = 2, base_channels: int = 64, depth: int = 4):
@@ -93,10 +98,11 @@ class UNetMedical(SegmentationNet):
 
 # %% ../../nbs/models/01_unet.ipynb #cell-020
 class UNetSimple(SegmentationNet):
-    """The padded U-Net: (N, num_channels, H, W) → logits (N, num_classes, H, W), H and W multiples of `divisor` = 2^depth.
+    """The padded U-Net: (N, num_channels, H, W) → logits (N, num_classes, H, W).
 
-    `use_bn`: BatchNorm in the encoder blocks; `use_deconv`: up-sampling by transposed convolution, else bilinear and 1×1 convolution.
-    ValueError where a count is not a whole number of at least 1 (after Ronneberger et al. 2015, arXiv:1505.04597).
+    H and W are multiples of `divisor` = 2^depth. `use_bn`: BatchNorm in the encoder blocks; `use_deconv`: up-sampling
+    by transposed convolution, else bilinear and 1×1 convolution. ValueError where a count is not a whole number of at
+    least 1 (after Ronneberger et al. 2015, arXiv:1505.04597).
     """
 
     def __init__(

@@ -14,50 +14,15 @@ from .blocks import DoubleConv, SegmentationNet, UpConcat, check_counts, conv1x1
 
 # %% ../../nbs/models/02_unetpp.ipynb #cell-007
 def nodes(depth: int) -> list[tuple[int, int]]:
-    "The decoder nodes (i, j) of a UNet++ of `depth` levels, in the order in which they can be computed: column by column, j ≥ 1 and i + j ≤ depth."
+    """The decoder nodes (i, j) of a UNet++ of `depth` levels, in the order in which they can be computed.
+
+    Column by column, j ≥ 1 and i + j ≤ depth.
+    """
     return [(i, j) for j in range(1, depth + 1) for i in range(depth + 1 - j)]
 
 # %% ../../nbs/models/02_unetpp.ipynb #cell-011
-class UNetNested(SegmentationNet):
-    """UNet++: (N, num_channels, H, W) → logits; H and W multiples of `divisor` = 2^depth, or 2^level where pruned.
-
-    `use_ds` (deep supervision): the logits of all heads stacked, (depth, N, num_classes, H, W), the last from `final{depth}`;
-    otherwise (N, num_classes, H, W) from `final{depth}` alone. `level` 1 … depth prunes the network to the nodes that
-    `final{level}` needs and always gives (N, num_classes, H, W); parameter names stay, so a checkpoint of the whole loads.
-    ValueError where a count is not a whole number of at least 1 or `level` exceeds `depth` (Zhou et al. 2018, arXiv:1807.10165).
-    """
-
-    def __init__(
-        self,
-        num_channels: int = 1,
-        num_classes: int = 2,
-        base_channels: int = 32,
-        depth: int = 4,
-        use_bn: bool = True,
-        use_deconv: bool = True,
-        use_ds: bool = True,
-        level: int | None = None,
-    ):
-        check_counts(
-            "UNetNested", num_channels=num_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
-        )
-        if level is not None:
-            check_counts("UNetNested", level=level)
-        if level is not None and level > depth:
-            raise ValueError(f"UNetNested: level must be between 1 and depth ({depth}), got {level}.")
-        super().__init__(num_channels, num_classes, Geometry(level or depth))
-        self.level = level or depth
-        # the whole network keeps all heads, deep supervision or not: its checkpoints are then of one kind
-        self.heads = [self.level] if level else list(range(1, depth + 1))
-        self.stacked = use_ds and level is None
-        widths = [base_channels * 2**i for i in range(self.level + 1)]
-        self.maxpool = nn.MaxPool2d(2, 2)
-        for i, (before, width) in enumerate(zip([num_channels, *widths], widths)):
-            setattr(self, f"conv{i}0", DoubleConv(before, width, use_bn))
-        for i, j in nodes(self.level):
-            setattr(self, f"up_concat{i}{j}", UpConcat(widths[i + 1], widths[i], num_skips=j, use_deconv=use_deconv))
-        for k in self.heads:
-            setattr(self, f"final{k}", conv1x1(widths[0], num_classes))
+class _NodeGrid(SegmentationNet):
+    "The way through the nodes of a UNet++, whose parts are attributes called as in the zoo."
 
     def construct(self, x: ms.Tensor) -> ms.Tensor:
         rows = self.encode(x)
@@ -77,8 +42,59 @@ class UNetNested(SegmentationNet):
         return rows
 
     def add_column(self, rows: tuple[tuple[ms.Tensor, ...], ...]) -> tuple[tuple[ms.Tensor, ...], ...]:
-        "One more node at the end of each row but the lowest, from its row so far and the node below; the lowest row is done."
+        """One more node at the end of each row but the lowest, which is done.
+
+        A node is computed from its row so far and the node below.
+        """
         j, grown = len(rows[0]), ()
         for i in range(len(rows) - 1):
             grown = grown + (rows[i] + (getattr(self, f"up_concat{i}{j}")(rows[i + 1][j - 1], *rows[i]),),)
         return grown
+
+# %% ../../nbs/models/02_unetpp.ipynb #cell-101
+def _check_level(level: int | None, depth: int) -> None:
+    "Raise ValueError where a UNet++ of `depth` levels cannot be pruned to `level`; None is the whole network."
+    if level is None:
+        return
+    check_counts("UNetNested", level=level)
+    if level > depth:
+        raise ValueError(f"UNetNested: level must be between 1 and depth ({depth}), got {level}.")
+
+# %% ../../nbs/models/02_unetpp.ipynb #cell-102
+class UNetNested(_NodeGrid):
+    """UNet++: (N, num_channels, H, W) → logits (N, num_classes, H, W), or those of all heads.
+
+    H and W are multiples of `divisor` = 2^depth, or 2^level where pruned. `use_ds` (deep supervision): the logits of
+    all heads stacked, (depth, N, num_classes, H, W), the last from `final{depth}`; otherwise those of `final{depth}`
+    alone. `level` 1 … depth prunes the network to the nodes that `final{level}` needs and gives the logits of that
+    head; parameter names stay, so a checkpoint of the whole loads. ValueError where a count is not a whole number of at
+    least 1 or `level` exceeds `depth` (Zhou et al. 2018, arXiv:1807.10165).
+    """
+
+    def __init__(
+        self,
+        num_channels: int = 1,
+        num_classes: int = 2,
+        base_channels: int = 32,
+        depth: int = 4,
+        use_bn: bool = True,
+        use_deconv: bool = True,
+        use_ds: bool = True,
+        level: int | None = None,
+    ):
+        counts = {"num_channels": num_channels, "num_classes": num_classes, "base_channels": base_channels}
+        check_counts("UNetNested", **counts, depth=depth)
+        _check_level(level, depth)
+        super().__init__(num_channels, num_classes, Geometry(level or depth))
+        self.level = level or depth
+        # the whole network keeps all heads, deep supervision or not: its checkpoints are then of one kind
+        self.heads = [self.level] if level else list(range(1, depth + 1))
+        self.stacked = use_ds and level is None
+        widths = [base_channels * 2**i for i in range(self.level + 1)]
+        self.maxpool = nn.MaxPool2d(2, 2)
+        for i, (before, width) in enumerate(zip([num_channels, *widths], widths)):
+            setattr(self, f"conv{i}0", DoubleConv(before, width, use_bn))
+        for i, j in nodes(self.level):
+            setattr(self, f"up_concat{i}{j}", UpConcat(widths[i + 1], widths[i], num_skips=j, use_deconv=use_deconv))
+        for k in self.heads:
+            setattr(self, f"final{k}", conv1x1(widths[0], num_classes))

@@ -42,8 +42,8 @@ from ..core.storage import upload as upload_folder
 from ..core.tables import Scores, html_table
 
 # %% auto #0
-__all__ = ['FULL', 'COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'fetch_data', 'start_run', 'run_state',
-           'reopen', 'version_changes', 'folders_by_start', 'list_runs', 'newest_run']
+__all__ = ['COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
+           'version_changes', 'folders_by_start', 'list_runs', 'newest_run']
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-006
 def git_state() -> dict[str, Any]:
@@ -83,12 +83,15 @@ def env_info(device_target: str = "CPU") -> dict[str, Any]:
         **git_state(),
     }
 
-
+# %% ../../nbs/runs/00_folder.ipynb #cell-101
 def _job_of(kind: str | None) -> str:
-    "The job whose parameters a run of `kind` has: a sweep those of all it can run, ranks and scripts those of a training."
+    """The job whose parameters a run of `kind` has.
+
+    A sweep has those of all it can run, ranks and scripts those of a training.
+    """
     return kind if kind in JOBS else "cross_validate" if kind == "sweep" else "train"
 
-
+# %% ../../nbs/runs/00_folder.ipynb #cell-102
 def _checkpoint_path(cfg: RunConfig) -> str:
     return cfg.checkpoint_path if isinstance(cfg, KeepParams) else KeepParams().checkpoint_path
 
@@ -191,7 +194,10 @@ def listening(self: Run, listener: Callable[[str, bool, dict], None]) -> Iterato
 # %% ../../nbs/runs/00_folder.ipynb #cell-013
 @patch
 def set_status(self: Run, state: str, reason: str | None = None) -> None:
-    "Record the state (created, running, done, failed, interrupted; of a sweep also waiting) and, where it did not end well, why; with all but running the lock is given back."
+    """Record the state and, where it did not end well, why; with all but running the lock is given back.
+
+    `state`: created, running, done, failed or interrupted; of a sweep also waiting.
+    """
     old = self._json("status.json")
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")  # runs of one second stay in order
     write_json(
@@ -221,7 +227,10 @@ def warn(self: Run, text: str) -> None:
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-018
 def _flock(file: Any, kind: int) -> bool:
-    "Try to lock an open file; False if another process has the lock. On a file system without locks every try succeeds."
+    """Try to lock an open file; False if another process has the lock.
+
+    On a file system without locks every try succeeds.
+    """
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -234,9 +243,10 @@ def _flock(file: Any, kind: int) -> bool:
 # %% ../../nbs/runs/00_folder.ipynb #cell-016
 @patch
 def lock(self: Run, patience: float = 5.0) -> None:
-    """Take the right to write to this folder, until the run or the process ends, and remove what a killed process left half-written.
+    """Take the right to write to this folder, until the run or the process ends.
 
-    Raises FileExistsError in words if another process still has it after `patience` seconds.
+    Removes what a killed process left half-written. Raises FileExistsError in words if another process still has it
+    after `patience` seconds.
     """
     if self._lock_file:
         return
@@ -244,15 +254,13 @@ def lock(self: Run, patience: float = 5.0) -> None:
     while not _flock(file, fcntl.LOCK_EX):
         if time.monotonic() > deadline:
             raise FileExistsError(
-                f"{self.path} is still running: process {self.status['pid']} on {self.status['host']} writes to it; let it end, or end it first"
+                f"{self.path} is still running: process {self.status['pid']} on {self.status['host']} writes to it; "
+                "let it end, or end it first"
             )
         time.sleep(0.1)
     self._lock_file = file
-    for folder in (
-        self.path,
-        self.path / _checkpoint_path(self.cfg),
-        self.path / "figures",
-    ):  # in others other processes may write: ranks, the runs of a sweep
+    # in others other processes may write: ranks, the runs of a sweep
+    for folder in (self.path, self.path / _checkpoint_path(self.cfg), self.path / "figures"):
         for left in folder.glob(".*.tmp*"):
             left.unlink(missing_ok=True)
 
@@ -271,7 +279,7 @@ def locked(self: Run) -> bool:
     return self._lock_file is not None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-020
-FULL = {
+_FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the disk has become read-only",
@@ -295,9 +303,15 @@ def resume_hint(self: Run) -> str:
 def storage_problem(self: Run, error: BaseException) -> str | None:
     "What happened to the folder or its disk, in words; None if `error` has another cause."
     if not os.path.exists(self.path / "status.json"):
-        return f"the run folder {self.path} is gone: moved, deleted, or on a disk that is no longer there. If it was moved, `unet_nb resume` with its new place goes on"
-    if isinstance(error, OSError) and error.errno in FULL:
-        return f"{FULL[error.errno]}: cannot write to {self.path}. What was written before is whole; make room, then {self.resume_hint()}"
+        return (
+            f"the run folder {self.path} is gone: moved, deleted, or on a disk that is no longer there. "
+            "If it was moved, `unet_nb resume` with its new place goes on"
+        )
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return (
+            f"{_FULL[error.errno]}: cannot write to {self.path}. What was written before is whole; "
+            f"make room, then {self.resume_hint()}"
+        )
     return None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-022
@@ -315,7 +329,10 @@ def end(self: Run, state: str, reason: str, echo: bool = False) -> None:
 @patch
 @contextmanager
 def guard(self: Run) -> Iterator[None]:
-    "Marks the run as failed or interrupted when the block raises. Ctrl-C, a full disk and a vanished folder are raised again in words."
+    """Marks the run as failed or interrupted when the block raises.
+
+    Ctrl-C, a full disk and a vanished folder are raised again in words.
+    """
     try:
         with short_errors():
             yield
@@ -335,28 +352,33 @@ def guard(self: Run) -> Iterator[None]:
 # %% ../../nbs/runs/00_folder.ipynb #cell-025
 @patch
 def upload(self: Run, quiet: bool = False) -> None:
-    "Copy what is new in this folder to train_url, where the job has one. Raises UploadError in words; with `quiet` only prints them."
+    """Copy what is new in this folder to train_url, where the job has one.
+
+    Raises UploadError in words; with `quiet` only prints them.
+    """
     if not self.uploads:
         return
     try:
-        cfg, host = (
-            self.cfg,
-            f"-{socket.gethostname()}" if self.status["kind"] == "ranks" else "",
-        )  # the folder of a further host has the same name
-        print(
-            upload_folder(self.path, f"{cfg.train_url.rstrip('/')}/{self.path.name}{host}", cfg.storage_patience),
-            flush=True,
-        )
+        # the folder of a further host has the same name
+        host = f"-{socket.gethostname()}" if self.status["kind"] == "ranks" else ""
+        url = f"{self.cfg.train_url.rstrip('/')}/{self.path.name}{host}"
+        print(upload_folder(self.path, url, self.cfg.storage_patience), flush=True)
     except (OSError, ValueError) as e:
         self.uploads = False  # not again and again
-        problem = f"train_url: {e}. What there is lies in {self.path}; `unet_nb upload {shlex.quote(str(self.path))}` uploads it when the cause is gone"
+        problem = (
+            f"train_url: {e}. What there is lies in {self.path}; "
+            f"`unet_nb upload {shlex.quote(str(self.path))}` uploads it when the cause is gone"
+        )
         if not quiet:
             raise UploadError(problem) from None
         print(problem, flush=True)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-027
 def create_run(cfg: RunConfig, kind: str = "train") -> Run:
-    "Make a new run folder in `cfg.output_path`, with parameters and environment in it. Raises OSError in words when it cannot be written."
+    """Make a new run folder in `cfg.output_path`, with parameters and environment in it.
+
+    Raises OSError in words when it cannot be written.
+    """
     title = cfg.name or "_".join(part for part in ("" if kind == "train" else kind, cfg.subject) if part)
     name = re.sub(r"[^\w.-]+", "-", title)
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
@@ -370,7 +392,8 @@ def create_run(cfg: RunConfig, kind: str = "train") -> Run:
             continue
         except OSError as e:
             raise OSError(
-                f"output_path: cannot make the run folder {path}: {e.strerror}; set output_path to a folder that you can write to"
+                f"output_path: cannot make the run folder {path}: {e.strerror}; "
+                "set output_path to a folder that you can write to"
             ) from None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-028
@@ -389,11 +412,12 @@ def make_run(path: Path, cfg: RunConfig, kind: str = "train") -> Run:
     return run
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-029
-def fetch_data(cfg: RunConfig, run: Run) -> None:
+def _fetch_data(cfg: RunConfig, run: Run) -> None:
     "Copy `data_url` to `data_path`, if there is one. Raises StorageError or ConfigError in words."
     if run.kind == "prepare":
         raise ConfigError(
-            "enable_modelarts: prepare works on folders of this machine and its result is not uploaded; prepare first, then put the result into object storage"
+            "enable_modelarts: prepare works on folders of this machine and its result is not uploaded; "
+            "prepare first, then put the result into object storage"
         )
     if not isinstance(cfg, FetchParams) or not cfg.data_url:
         return
@@ -401,12 +425,17 @@ def fetch_data(cfg: RunConfig, run: Run) -> None:
     run.log(str(copied))
     if left := others(copied, resolve_path(cfg.data_path)):
         run.log(
-            f"warning: {resolve_path(cfg.data_path)} also holds {len(left)} files that are not at {cfg.data_url}, such as {left[0]}"
+            f"warning: {resolve_path(cfg.data_path)} also holds {len(left)} files that are not at {cfg.data_url}, "
+            f"such as {left[0]}"
         )
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-030
 def start_run(cfg: RunConfig, kind: str = "train") -> Run:
-    "The run folder for `cfg`, in state running: `cfg.run_dir` if the command line made one, else a new one. `kind`: train, evaluate, …"
+    """The run folder for `cfg`, in state running.
+
+    It is `cfg.run_dir` if the command line made one, else a new one. `kind`: train, evaluate, … Raises FileExistsError
+    in words where `cfg.run_dir` already holds a run.
+    """
     run = Run(cfg.run_dir) if cfg.run_dir else create_run(cfg, kind)
     run.lock(patience=0)
     if run.status["state"] != "created":
@@ -419,7 +448,7 @@ def start_run(cfg: RunConfig, kind: str = "train") -> Run:
     if cfg.enable_modelarts:
         with run.guard():
             run.upload()
-            fetch_data(cfg, run)
+            _fetch_data(cfg, run)
     return run
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-036
@@ -438,7 +467,10 @@ def run_state(run: Run) -> str:
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-037
 def reopen(run: Run) -> Run:
-    "Lock the folder of an unfinished training run, to go on in it. Raises FileExistsError in words for one that is finished, still running, or no training."
+    """Lock the folder of an unfinished training run, to go on in it.
+
+    Raises FileExistsError in words for one that is finished, still running, or no training.
+    """
     status, path = run.status, shlex.quote(str(run.path))
     if run.kind != "train":
         raise FileExistsError(
@@ -447,7 +479,10 @@ def reopen(run: Run) -> Run:
     run.lock()
     state, status = run_state(run), run.status
     if state == "done":
-        problem = f"{run.path} is finished; for more epochs start a new run from it: `unet_nb run train -f {path}/params.yaml -p resume True -p resume_ckpt {path} -p epochs N`"
+        problem = (
+            f"{run.path} is finished; for more epochs start a new run from it: "
+            f"`unet_nb run train -f {path}/params.yaml -p resume True -p resume_ckpt {path} -p epochs N`"
+        )
     elif state == "created" and status["pid"] != os.getpid():
         problem = f"{run.path} is just being started, by process {status['pid']} on {status['host']}"
     else:
@@ -470,7 +505,10 @@ COLORS = {"done": "#009e73", "running": "#0072b2", "created": "#0072b2", "interr
 def _repr_html_(self: Run) -> str:
     "State, key figures, changed parameters, scores and curves as HTML."
     state, reason, metrics, changed = run_state(self), self.status.get("reason"), self.metrics, self.cfg.changed()
-    title = f"<b>{html.escape(self.path.name)}</b> <span style='color:{COLORS.get(state, '#d55e00')}'>{state}</span>{': ' + html.escape(reason) if reason else ''}"
+    title = (
+        f"<b>{html.escape(self.path.name)}</b> <span style='color:{COLORS.get(state, '#d55e00')}'>{state}</span>"
+        f"{': ' + html.escape(reason) if reason else ''}"
+    )
     facts = {"folder": str(self.path)}
     if len(self.history):
         facts["epochs"] = (
@@ -493,7 +531,10 @@ def _repr_html_(self: Run) -> str:
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-047
 def folders_by_start(output_path: str | Path) -> list[Path]:
-    "The run folders below `output_path` in the order in which the runs started, whatever they are called; unreadable ones first."
+    """The run folders below `output_path` in the order in which the runs started.
+
+    Whatever they are called; unreadable ones come first.
+    """
 
     def started(folder: Path) -> tuple[str, str]:
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import mindspore as ms
 import numpy as np
+from fastcore.basics import patch
 from mindspore import nn, ops
 from mindspore.communication import GlobalComm, get_group_size, get_rank, init
 
@@ -35,7 +36,10 @@ class Ranks:
         return self.rank == 0
 
     def merge(self, array: np.ndarray) -> np.ndarray:
-        "The array that all ranks fill in together, exact to the bit: each entry is set on one rank and zero on the others. Items of 2, 4 or 8 bytes."
+        """The array that all ranks fill in together, exact to the bit.
+
+        Each entry is set on one rank and zero on the others. Items of 2, 4 or 8 bytes.
+        """
         if self.size == 1:
             return array
         pieces = np.ascontiguousarray(array).view(np.uint16).astype(np.float32)
@@ -54,25 +58,32 @@ class Ranks:
         row[: len(letters)] = letters
         return self.gather(row)[0].tobytes().decode("utf-16-le").rstrip("\0")
 
-    def check_same(self, what: str, data: bytes) -> None:
-        "Raises ValueError, on all ranks, when `data` is not the same on all of them."
-        sums = self.gather(np.array([zlib.crc32(data)], np.uint32)).ravel()
-        if others := [str(r) for r in range(self.size) if sums[r] != sums[0]]:
-            raise ValueError(
-                f"{what}: rank {', '.join(others)} has others than rank 0; every host needs the same files (data_path, resume_ckpt) and the same version of the kit"
-            )
+# %% ../../nbs/runtime/01_ranks.ipynb #cell-101
+@patch
+def check_same(self: Ranks, what: str, data: bytes) -> None:
+    "Raises ValueError, on all ranks, when `data` is not the same on all of them."
+    sums = self.gather(np.array([zlib.crc32(data)], np.uint32)).ravel()
+    if others := [str(r) for r in range(self.size) if sums[r] != sums[0]]:
+        raise ValueError(
+            f"{what}: rank {', '.join(others)} has others than rank 0; "
+            "every host needs the same files (data_path, resume_ckpt) and the same version of the kit"
+        )
 
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-009
 def join_ranks(cfg: TrainConfig) -> Ranks:
-    """This process among those that train together: alone, or with `run_distribute` one of those that msrun started. Waits for all of them.
+    """This process among those that train together; waits for all of them.
 
-    Choose the device first (`setup_device`). Raises ConfigError in words when nobody started the others, or when the device cannot connect them.
+    Alone, or with `run_distribute` one of those that msrun started.
+
+    Choose the device first (`setup_device`). Raises ConfigError in words when nobody started the others, or when the
+    device cannot connect them.
     """
     if not cfg.run_distribute:
         return Ranks()
     if "MS_ROLE" not in os.environ:
         raise ConfigError(
-            "run_distribute: this process was started alone; `unet_nb run train … --workers N` starts N of them, and so does msrun with a script of your own"
+            "run_distribute: this process was started alone; `unet_nb run train … --workers N` starts N of them, "
+            "and so does msrun with a script of your own"
         )
     os.environ.setdefault("MS_CPU_COMM_OP_TIMEOUT", "86400")  # seconds
     try:
@@ -86,7 +97,10 @@ def join_ranks(cfg: TrainConfig) -> Ranks:
 
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-012
 def start_rank_run(cfg: TrainConfig) -> Run:
-    "The run folder of this rank, in state running: rank 0 has the run's, the others `ranks/<rank>` in it. Alone it is `start_run`."
+    """The run folder of this rank, in state running.
+
+    Rank 0 has the run's, the others `ranks/<rank>` in it. Alone it is `start_run`.
+    """
     if not cfg.run_distribute:
         return start_run(cfg)
     setup_device(cfg)
@@ -97,7 +111,10 @@ def start_rank_run(cfg: TrainConfig) -> Run:
 
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-014
 class MeanOverRanks(nn.Cell):
-    "For use inside a compiled step: (loss, gradients) of this rank -> their means over all ranks, equal on all of them."
+    """For use inside a compiled step: (loss, gradients) of this rank → their means over all ranks.
+
+    They are equal on all of them.
+    """
 
     def __init__(self, ranks: Ranks):
         super().__init__()
