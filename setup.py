@@ -48,7 +48,7 @@ setup(
     install_requires=cfg["requirements"].split(),
     extras_require={
         name: cfg[f"{name}_requirements"].split()
-        for name in ("dev", "coco", "storage", "cluster", "mlflow", "tensorboard", "docs", "bench")
+        for name in ("dev", "coco", "annotations", "storage", "cluster", "mlflow", "tensorboard", "docs", "bench")
     },
     python_requires=f">={cfg['min_python']},<{cfg['max_python_exclusive']}",
     entry_points={

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# %% ../../nbs/core/06_colors.ipynb #30508f29
+# %% ../../nbs/core/06_colors.ipynb #cell-004
 PALETTE = [[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178], [213, 94, 0]]
 
 # %% ../../nbs/core/06_colors.ipynb #cell-005

@@ -1,0 +1,277 @@
+"""Files that annotation tools wrote become the masks that they mean, pixel by pixel; those of strangers do no harm.
+
+The masks are compared with GDAL's; the files and how they were made: tests/fixtures/annotations/README.md.
+"""
+
+import importlib.util
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from unet_nb.data.annotated import Question, ReadOptions
+from unet_nb.data.annotations import WRITERS, read_annotations, recognise, write_annotations
+from unet_nb.data.check_picture import check_pictures
+from unet_nb.data.folder import load_folder, load_instances
+from unet_nb.data.images import DataError
+from unet_nb.data.kit_folder import class_names, to_folder
+
+rasterize = pytest.importorskip("rasterio.features").rasterize
+FIXTURES = Path(__file__).resolve().parent / "fixtures/annotations"
+spec = importlib.util.spec_from_file_location("make", FIXTURES / "make.py")
+scene = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(scene)
+
+
+def gdal(points) -> np.ndarray:
+    "The pixels of a polygon by GDAL's rule."
+    ring = [list(p) for p in [*points, points[0]]]
+    return rasterize([{"type": "Polygon", "coordinates": [ring]}], out_shape=scene.SIZE) > 0
+
+
+def expected(polygons=True, bitmaps=True) -> tuple[np.ndarray, np.ndarray]:
+    "Class ids (cell 1, nucleus 2) and object numbers of the scene, later ones on top."
+    found = [(name, gdal(points)) for name, points in scene.POLYGONS] * polygons + scene.bitmaps() * bitmaps
+    mask, numbers = np.zeros(scene.SIZE, np.uint8), np.zeros(scene.SIZE, int)
+    for i, (name, pixels) in enumerate(found, 1):
+        mask[pixels], numbers[pixels] = ("cell", "nucleus").index(name) + 1, i
+    return mask, numbers
+
+
+def prepared(source, tmp_path, **parameters):
+    "The kit's folder of a source, and its one mask with the object numbers, zeros where there are none."
+    done = to_folder(source, tmp_path / "kit", log=lambda line: None, **parameters)
+    mask = next(iter(load_folder(tmp_path / "kit", num_classes=len(done.names)))).mask
+    try:
+        return done, mask, load_instances(tmp_path / "kit", "a")
+    except FileNotFoundError:
+        return done, mask, np.zeros_like(mask)
+
+
+def same_objects(a: np.ndarray, b: np.ndarray) -> bool:
+    "Whether two maps of object numbers hold the same objects, whatever their numbers."
+    pairs = np.unique(np.stack([a.ravel().astype(int), b.ravel().astype(int)]), axis=1)
+    return len(pairs.T) == len(np.unique(pairs[0])) == len(np.unique(pairs[1])) and (0, 0) in map(tuple, pairs.T)
+
+
+def test_labelme(tmp_path):
+    done, mask, numbers = prepared(FIXTURES / "labelme", tmp_path)
+    assert done.tool == "LabelMe JSON" and done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
+    np.testing.assert_array_equal(mask, expected()[0])
+    np.testing.assert_array_equal(numbers, expected()[1])
+
+
+def test_cvat_coco_by_datumaro(tmp_path):
+    "Brush masks come as iscrowd 1 and are objects."
+    done, mask, numbers = prepared(FIXTURES / "datumaro_coco", tmp_path)
+    assert done.tool == "COCO (CVAT)" and done.totals()["painted"] == 4
+    np.testing.assert_array_equal(mask, expected()[0])
+    np.testing.assert_array_equal(numbers, expected()[1])
+
+
+def test_cvat_segmentation_mask_by_datumaro(tmp_path):
+    done, mask, numbers = prepared(FIXTURES / "datumaro_voc", tmp_path)
+    assert done.names == ["background", "cell", "nucleus"]
+    assert "250,50,83" in (tmp_path / "kit/classes.csv").read_text()
+    np.testing.assert_array_equal(mask, expected(polygons=False)[0])
+    assert same_objects(numbers, expected(polygons=False)[1])  # a colour has no order
+
+
+def test_label_studio_coco(tmp_path):
+    "Boxes have no outline, images without a size were never labelled."
+    done, mask, numbers = prepared(FIXTURES / "label_studio", tmp_path)
+    assert done.totals() == {"read": 3, "painted": 2, "left out: boxes without an outline": 1, "partly hidden": 1}
+    assert any("1 images without a size" in note for note in done.notes)
+    np.testing.assert_array_equal(mask, expected(bitmaps=False)[0])
+    shutil.rmtree(tmp_path / "kit")
+    _, mask, numbers = prepared(FIXTURES / "label_studio", tmp_path, options=ReadOptions(boxes="fill"))
+    assert (numbers == 3).sum() == 24 and (mask[16:20, 24:30] == 1).all()
+
+
+def test_supervision_coco(tmp_path):
+    "Polygons run through the centres of pixels, objects with holes or of two pieces have iscrowd 1."
+    with pytest.raises(Question, match="outlines"):
+        read_annotations(FIXTURES / "supervision")
+    done, mask, numbers = prepared(FIXTURES / "supervision", tmp_path, options=ReadOptions(outlines="centre"))
+    truth = scene.labels().astype(int)
+    for i, (_, pixels) in enumerate(scene.bitmaps(), 4):
+        truth[pixels] = i
+    shown = np.unique(truth[truth > 0])
+    assert done.totals()["painted"] == len(shown)
+    np.testing.assert_array_equal(numbers > 0, truth > 0)
+    for i in shown:
+        assert len(np.unique(numbers[truth == i])) == 1
+
+
+def test_cellpose_rois(tmp_path):
+    with pytest.raises(Question, match="outlines") as question:
+        read_annotations(FIXTURES / "cellpose")
+    assert question.value.parameter == "outlines"
+    _, mask, numbers = prepared(FIXTURES / "cellpose", tmp_path, options=ReadOptions(outlines="centre"))
+    np.testing.assert_array_equal(numbers, scene.labels())
+    np.testing.assert_array_equal(mask, scene.labels() > 0)
+
+
+def test_cellpose_masks(tmp_path):
+    done, mask, numbers = prepared(FIXTURES / "cellpose_masks", tmp_path)
+    assert done.totals() == {"read": 3, "painted": 3}
+    np.testing.assert_array_equal(numbers, scene.labels())
+
+
+def test_stardist_rois(tmp_path):
+    "StarDist moves its outlines to the corners of pixels by itself."
+    _, mask, numbers = prepared(FIXTURES / "stardist", tmp_path)
+    np.testing.assert_array_equal(numbers, expected(bitmaps=False)[1])
+
+
+def test_qupath(tmp_path):
+    "Built from the documented format. Region* is none of the classes."
+    done, mask, numbers = prepared(FIXTURES / "qupath", tmp_path)
+    np.testing.assert_array_equal(mask, expected()[0])
+    np.testing.assert_array_equal(numbers, expected()[1])
+    assert sum(n for fate, n in done.totals().items() if "Region*" in fate) == 1
+
+
+def test_imagescope(tmp_path):
+    "Built after the format. Layers lie on top of each other in their order; a negative region is a hole."
+    _, mask, _ = prepared(FIXTURES / "imagescope", tmp_path)
+    truth = expected()[0]
+    truth[10:14, 36:42] = 0
+    np.testing.assert_array_equal(mask, truth)
+
+
+def test_label_studio_brush_pictures_are_explained():
+    with pytest.raises(DataError, match="suffix"):
+        recognise(FIXTURES / "label_studio_brush")
+
+
+@pytest.mark.parametrize("tool", WRITERS)
+def test_there_and_back(tool, tmp_path):
+    "A mask with holes, pieces, ignored pixels and noise leaves in a tool's format and comes back the same."
+    rng = np.random.default_rng(1)
+    mask, numbers = expected()
+    mask[12:30, :20] = np.where(rng.random((18, 20)) < 0.5, 2, mask[12:30, :20])
+    numbers[12:30, :20] = np.where(mask[12:30, :20] == 2, 5 + rng.integers(0, 9, (18, 20)), numbers[12:30, :20])
+    mask[30:, 40:], numbers[30:, 40:] = 255, 0
+    source = tmp_path / "source"
+    source.mkdir()
+    Image.fromarray(scene.picture()).save(source / "a.png")
+    write_annotations(tool, source, [("a.png", mask, numbers)], ["background", "cell", "nucleus"])
+    done, back, objects = prepared(source, tmp_path)
+    np.testing.assert_array_equal(back, mask)
+    assert done.names == ["background", "cell", "nucleus"]
+    assert same_objects(numbers[mask != 255], objects[mask != 255])
+
+
+def test_images_are_copied_and_the_account_is_written(tmp_path):
+    prepared(FIXTURES / "labelme", tmp_path)
+    assert (tmp_path / "kit/images/a.png").read_bytes() == (FIXTURES / "labelme/a.png").read_bytes()
+    account = json.loads((tmp_path / "kit/prepare.json").read_text())
+    assert account["annotations"]["read"] == 4 and account["parameters"]["overlap"] == "later"
+    assert account["images"][0]["counts"]["partly hidden"] == 1
+
+
+def test_pages_of_a_stack(tmp_path):
+    "ROIs of a stack stand on their page; position 0 is every page."
+    import roifile
+
+    source = tmp_path / "source"
+    source.mkdir()
+    tifffile.imwrite(source / "s.tif", np.repeat(scene.picture()[None], 4, 0), imagej=True, metadata={"axes": "ZYX"})
+    rois = [
+        roifile.ImagejRoi.frompoints(np.array([[2, 2], [9, 2], [9, 9], [2, 9]]), name=str(i), position=i)
+        for i in (0, 2)
+    ]
+    rois.append(roifile.ImagejRoi.frompoints(np.array([[20, 2], [29, 2], [29, 9]]), name="all"))
+    roifile.roiwrite(source / "s_RoiSet.zip", rois)
+    done = to_folder(source, tmp_path / "kit", log=lambda line: None)
+    assert [image.id for image in done.images] == ["s_0001", "s_0003"]
+    assert [image.counts["painted"] for image in done.images] == [2, 2]
+    assert [s.image.shape for s in load_folder(tmp_path / "kit", num_classes=2)] == [scene.SIZE] * 2
+
+
+def test_pictures_to_check(tmp_path):
+    read = read_annotations(FIXTURES / "labelme")
+    (id, painted, picture), *_ = check_pictures(read, class_names(read))
+    assert id == "a" and picture.dtype == np.uint8 and picture.shape[1] >= 480 and painted.overlap() > 0
+
+
+# What strangers may send: harmless stand-ins.
+
+
+@pytest.fixture
+def folder(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    Image.fromarray(scene.picture()).save(source / "a.png")
+    return source
+
+
+def refused(source, target) -> str:
+    with pytest.raises(DataError) as error:
+        to_folder(source, target, log=lambda line: None)
+    assert not target.exists() and not list(target.parent.glob(".*partial*"))
+    return str(error.value)
+
+
+def test_members_that_climb_go_nowhere(folder, tmp_path):
+    shutil.copy(FIXTURES / "stardist/a.zip", folder / "a.zip")
+    with zipfile.ZipFile(folder / "a.zip", "a") as archive:
+        archive.writestr("../../outside.roi", zipfile.ZipFile(FIXTURES / "stardist/a.zip").read("001_001.roi"))
+    to_folder(folder, tmp_path / "kit", log=lambda line: None)
+    assert not list(tmp_path.parent.glob("**/outside.roi"))
+
+
+def test_archives_that_swell_are_refused(folder, tmp_path):
+    with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.roi", bytes(2**26 + 1))
+    assert "64 MiB" in refused(folder, tmp_path / "kit")
+
+
+@pytest.mark.parametrize("content", [b"", b"Iout", b"Iout" + bytes(60), b"PK\x03\x04broken"])
+def test_damaged_rois_are_named(content, folder, tmp_path):
+    (folder / "a.roi").write_bytes(content)
+    assert "a.roi" in refused(folder, tmp_path / "kit")
+
+
+def test_entities_are_refused(folder, tmp_path):
+    text = '<!DOCTYPE a [<!ENTITY b "xxxxxxxx"><!ENTITY c "&b;&b;">]><Annotations>&c;</Annotations>'
+    (folder / "a.xml").write_text(text)
+    assert "entities" in refused(folder, tmp_path / "kit")
+
+
+def test_pickles_are_not_loaded(folder, tmp_path):
+    (folder / "a_seg.npy").write_bytes(b"\x93NUMPY not a real one")
+    assert "pickle" in refused(folder, tmp_path / "kit")
+
+
+@pytest.mark.parametrize("name", ["../../../etc/hostname.png", "/etc/hostname.png", "..\\..\\x.png", "", "a\0.png"])
+def test_image_names_stay_inside(name, folder, tmp_path):
+    shape = {"label": "cell", "shape_type": "rectangle", "points": [[2, 2], [9, 9]]}
+    (folder / "a.json").write_text(json.dumps({"shapes": [shape], "imagePath": name}))
+    refused(folder, tmp_path / "kit")
+
+
+def test_huge_and_odd_coordinates(folder, tmp_path):
+    "Coordinates far away cost neither time nor memory; numbers that are none are left out and counted."
+    far = [[-1e12, -1e12], [1e12, -1e12], [1e12, 1e12], [-1e12, 1e12]]
+    shapes = [
+        {"label": "cell", "points": far},
+        {"label": "cell", "points": [[0, 0], [1e400, 1], [2, 2]]},
+        {"label": 7, "points": far},
+    ]
+    (folder / "a.json").write_text(json.dumps({"shapes": shapes, "imagePath": "a.png"}))
+    done, mask, _ = prepared(folder, tmp_path)
+    assert (mask == 1).all() and done.totals()["painted"] == 1 and done.totals()["read"] == 3
+
+
+def test_own_label_images_are_not_taken_for_forgotten_images(folder, tmp_path):
+    mask, numbers = expected()
+    write_annotations("labels", folder, [("a.png", mask, numbers)], ["background", "cell", "nucleus"])
+    done, *_ = prepared(folder, tmp_path)
+    assert not [note for note in done.notes if "left out" in note]
