@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from unet_nb.config.jobs import Config
+from unet_nb.config.jobs import PredictConfig
 from unet_nb.core.reading import readings
 from unet_nb.data.doctor import examine
 from unet_nb.data.folder import load_folder
@@ -86,16 +86,16 @@ REFUSED = {  # … and words of the sentence
 }
 
 
-def by_training(folder: Path, cfg: Config) -> np.ndarray:
+def by_training(folder: Path, cfg: PredictConfig) -> np.ndarray:
     reading, _ = readings(cfg.reading)
     return load_folder(folder, 2, reading=reading, num_channels=cfg.num_channels)[0].image
 
 
-def by_prediction(folder: Path, cfg: Config) -> np.ndarray:
+def by_prediction(folder: Path, cfg: PredictConfig) -> np.ndarray:
     return open_new_images(cfg, image_of(folder)).page()
 
 
-def by_predictor(folder: Path, cfg: Config) -> np.ndarray:
+def by_predictor(folder: Path, cfg: PredictConfig) -> np.ndarray:
     predictor = OnnxPredictor.__new__(OnnxPredictor)  # what opens files needs the description alone
     predictor.described = {"input": {"channels": cfg.num_channels, "reading": cfg.reading}}
     return predictor.open(image_of(folder)).page()
@@ -105,7 +105,7 @@ def image_of(folder: Path) -> Path:
     return next((folder / "images").iterdir())
 
 
-def by_doctor(folder: Path, cfg: Config) -> tuple[str, list[str]]:
+def by_doctor(folder: Path, cfg: PredictConfig) -> tuple[str, list[str]]:
     "What the doctor says about images, and about files that it cannot read."
     report = examine(folder, 2, reading=readings(cfg.reading)[0])
     words = [f.detail for f in report.findings if f.code in ("unreadable", "needs-choice")]
@@ -130,7 +130,7 @@ def written(tmp_path):
 @pytest.mark.parametrize("kind", READ)
 def test_the_same_pixels(kind, written):
     name, writer, reading, channels, shape = READ[kind]
-    folder, cfg = written(name, writer, shape[:2]), Config(reading=reading, num_channels=channels)
+    folder, cfg = written(name, writer, shape[:2]), PredictConfig(reading=reading, num_channels=channels)
     image = by_training(folder, cfg)
     assert image.shape == shape
     for read in (by_prediction, by_predictor):
@@ -144,7 +144,7 @@ def test_the_same_pixels(kind, written):
 @pytest.mark.parametrize("kind", REFUSED)
 def test_the_same_sentence(kind, written):
     name, writer, reading, channels, words = REFUSED[kind]
-    folder, cfg = written(name, writer), Config(reading=reading, num_channels=channels)
+    folder, cfg = written(name, writer), PredictConfig(reading=reading, num_channels=channels)
     said = set()
     for read in (by_training, by_prediction, by_predictor):
         with pytest.raises(ValueError) as error:
@@ -157,8 +157,8 @@ def test_the_same_sentence(kind, written):
 def test_a_remedy_in_the_sentence_is_the_one_that_helps(written):
     folder = written("a.tif", tif(PLANES, **BLACK))
     with pytest.raises(ValueError, match="--reading axes=CYX"):
-        by_training(folder, Config(num_channels=3))
-    assert by_training(folder, Config(num_channels=3, reading={"axes": "CYX"})).shape == (40, 56, 3)
+        by_training(folder, PredictConfig(num_channels=3))
+    assert by_training(folder, PredictConfig(num_channels=3, reading={"axes": "CYX"})).shape == (40, 56, 3)
 
 
 def test_the_networks_channels_count_for_all_who_feed_one(written):
@@ -166,7 +166,7 @@ def test_the_networks_channels_count_for_all_who_feed_one(written):
     said = set()
     for read in (by_training, by_prediction, by_predictor):
         with pytest.raises(ValueError, match="4 channels, and the network reads 3") as error:
-            read(folder, Config(num_channels=3))
+            read(folder, PredictConfig(num_channels=3))
         said.add(str(error.value))
     assert len(said) == 1
-    assert by_training(folder, Config(num_channels=3, reading={"channels": [0, 1, 2]})).shape == (40, 56, 3)
+    assert by_training(folder, PredictConfig(num_channels=3, reading={"channels": [0, 1, 2]})).shape == (40, 56, 3)
