@@ -39,9 +39,10 @@ from ..training.evaluate import score_image
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-005
 def write_variant(model: onnx.ModelProto, source: Path, target: Path, precision: str) -> Path:
-    """Write `model`, made from the exported file `source`, to `target`, described as `source` but with `network.precision` set.
+    """Write `model`, made from the exported file `source`, to `target`.
 
-    Raises ValueError in words where `model` is not valid ONNX; then no file is left.
+    It is described as `source` but with `network.precision` set. Raises ValueError in words where `model` is not valid
+    ONNX; then no file is left.
     """
     described = json.loads(next(p.value for p in onnx.load(source).metadata_props if p.key == KEY))
     described["network"]["precision"] = precision
@@ -52,9 +53,9 @@ def write_variant(model: onnx.ModelProto, source: Path, target: Path, precision:
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-006
 def write_fp16(source: Path, target: Path) -> Path:
-    """Write the exported ONNX file `source` with float16 weights and arithmetic to `target`; input and output stay float32.
+    """Write the exported ONNX file `source` with float16 weights and arithmetic to `target`.
 
-    Raises ValueError as `write_variant`.
+    Input and output stay float32. Raises ValueError as `write_variant`.
     """
     model = convert_float_to_float16(onnx.load(source), keep_io_types=True)
     ONNXModel(model).topological_sort()  # the converter appends the Cast of the input
@@ -76,7 +77,10 @@ class _Calibration(CalibrationDataReader):
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-012
 @contextmanager
 def _quiet():
-    "Without ONNX Runtime's advice to preprocess the model, which the exported graph does not need: it is folded and has its shapes."
+    """Without ONNX Runtime's advice to preprocess the model.
+
+    The exported graph does not need it: it is folded and has its shapes.
+    """
     logging.disable(logging.WARNING)
     try:
         yield
@@ -111,7 +115,10 @@ def calibration_inputs(cfg: PredictConfig, images: ImageSet) -> list[np.ndarray]
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-017
 def latencies(variants: dict[str, Forward], x: np.ndarray, rounds: int = 7) -> dict[str, float]:
-    "Median time in milliseconds of each function on `x`, called in turn (A B A B …) `rounds` times after one call that does not count."
+    """Median time in milliseconds of each function on `x`.
+
+    They are called in turn (A B A B …) `rounds` times after one call that does not count.
+    """
     for forward in variants.values():
         forward(x)
     times = {name: [] for name in variants}
@@ -126,7 +133,10 @@ def latencies(variants: dict[str, Forward], x: np.ndarray, rounds: int = 7) -> d
 def write_variants(
     cfg: ExportConfig, checkpoint: Checkpoint, folder: Path, train: ImageSet, size: tuple[int, int]
 ) -> dict[str, tuple[Path, Forward]]:
-    "The checkpoint and its exported variants, written to `folder`: name -> file and function (N, C, H, W) -> probabilities. `size` is that of the MINDIR."
+    """The checkpoint and its exported variants, written to `folder`.
+
+    name -> file and function (N, C, H, W) -> probabilities. `size` is that of the MINDIR.
+    """
     folder.mkdir(exist_ok=True)
     net = load_trained(cfg, checkpoint)
     described = description(cfg, net, checkpoint)
@@ -149,10 +159,11 @@ def write_variants(
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-019
 def score_variants(variants: dict[str, Forward], cfg: PredictConfig, images: ImageSet) -> pd.DataFrame:
-    """Scores of each function (N, C, H, W) -> probabilities on `images`, and how far it is from the first: a row for each.
+    """Scores of each function (N, C, H, W) -> probabilities on `images`, a row for each.
 
-    Columns: `dice_coeff` (the zoo's), `mean_iou`; over all pixels at native size: `largest_difference`, as in
-    `export.largest_difference`, and `changed_pixels`, the share (0 … 1) that is given another class.
+    How far each is from the first is there too. Columns: `dice_coeff` (the zoo's), `mean_iou`; over all pixels at
+    native size: `largest_difference`, as in `export.largest_difference`, and `changed_pixels`, the share (0 … 1) that
+    is given another class.
     """
     rows = []
     for sample in images:

@@ -71,7 +71,10 @@ def class_shares(mask: np.ndarray, num_classes: int) -> np.ndarray:
 def sample_figure(
     sample: Sample, cfg: PredictConfig, shares: np.ndarray, opacity: float = 0.35, title: str = ""
 ) -> Figure:
-    "An image with its classes laid over it, the plain image, a histogram for each class, and the share of the classes (`shares`: in the whole set)."
+    """An image with its classes, the plain image, a histogram for each class, and the share of the classes.
+
+    `shares`: the share of each class in the whole set.
+    """
     fig = Figure(figsize=(10.5, 3.9), dpi=80, layout="constrained")
     axes = fig.subplot_mosaic([["over", "plain", "values"], ["over", "plain", "balance"]], width_ratios=[1, 1, 0.9])
     mask = np.zeros(sample.image.shape[:2], np.uint8) if sample.mask is None else sample.mask
@@ -125,7 +128,10 @@ def slider_over(images: Sequence) -> dict[str, tuple[int, int]]:
 # %% ../../nbs/interactive/02_explore.ipynb #cell-017
 @short_errors()
 def explore_images(cfg: SampleConfig) -> View:
-    "The images that `cfg` names, training first, with their labels: a slider through them and one for the opacity of the label."
+    """The images that `cfg` names, training first, with their labels.
+
+    A slider through them and one for the opacity of the label.
+    """
     parts = [
         (part, name, i) for part, name in zip(load_split(cfg), ("training", "validation")) for i in range(len(part))
     ]
@@ -151,7 +157,10 @@ VARIANTS = 8
 
 
 def variants(cfg: TrainConfig, sample: Sample, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
-    "`VARIANTS` training examples made of a sample, as `data.pipeline` makes them: images float32 (C, H, W) and masks (H', W')."
+    """`VARIANTS` training examples made of a sample, as `data.pipeline` makes them.
+
+    Images float32 (C, H, W) and masks (H', W').
+    """
     border = with_border(sample, output_margin(cfg))
     return [
         train_example(cfg, *border, build_augment(cfg), np.random.default_rng([seed, k]))[:2] for k in range(VARIANTS)
@@ -171,7 +180,10 @@ def variants_figure(cfg: TrainConfig, sample: Sample, seed: int, outline: bool, 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-026
 @short_errors()
 def explore_augmentation(cfg: TrainConfig) -> View:
-    "Eight variants of a training image: choices for the image, the preset or operation and the seed; the same seed gives the same pictures."
+    """Eight variants of a training image; the same seed gives the same pictures.
+
+    Choices for the image, the preset or operation and the seed.
+    """
     train, _ = load_split(cfg)
     read = lru_cache(maxsize=16)(train.__getitem__)
     own = [] if isinstance(cfg.augment, str) else ["own list"]
@@ -194,14 +206,20 @@ BINS = 200  # thresholds are told apart in steps of 1 / BINS
 
 
 def hits_and_alarms(p: np.ndarray, mask: np.ndarray, ignore_index: int = 255) -> np.ndarray:
-    "How many pixels of class 1 and of class 0 have a probability `p` of at least k / BINS: int (2, BINS + 1) for k = 0 … BINS."
+    """How many pixels of class 1 and of class 0 have a probability `p` of at least k / BINS.
+
+    int (2, BINS + 1) for k = 0 … BINS.
+    """
     place = np.clip(np.floor(p * BINS + 1e-6), 0, BINS).astype(int)
     counts = [np.bincount(place[mask == k], minlength=BINS + 1) for k in (1, 0)]
     return np.array([np.cumsum(c[::-1])[::-1] for c in counts])
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-030
 def dice_and_iou(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    "Dice and IoU of class 1 at each threshold, from the (2, BINS + 1) of `hits_and_alarms`; 1 where there is nothing to find and nothing is found."
+    """Dice and IoU of class 1 at each threshold, from the (2, BINS + 1) of `hits_and_alarms`.
+
+    1 where there is nothing to find and nothing is found.
+    """
     hits, alarms, present = counts[0], counts[1], counts[0, 0]
     wrong = alarms + present - hits
     return (2 * hits + (wrong == 0)) / np.maximum(2 * hits + wrong, 1), (hits + (wrong == 0)) / np.maximum(
@@ -211,7 +229,10 @@ def dice_and_iou(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 # %% ../../nbs/interactive/02_explore.ipynb #cell-033
 @dataclass
 class Predicted:
-    "A held-out image with a network's probabilities float (K, H, W), the zoo's scores, and for two classes the counts of `hits_and_alarms`."
+    """A held-out image with a network's probabilities float (K, H, W) and the zoo's scores.
+
+    For two classes the counts of `hits_and_alarms` too.
+    """
 
     sample: Sample
     probabilities: np.ndarray
@@ -220,9 +241,10 @@ class Predicted:
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-034
 def predict_held_out(run: Run, most: int = 60) -> tuple[TrainConfig, list[Predicted]]:
-    """The held-out images of a run with the answers of its best (else newest) checkpoint, the lowest dice_coeff first; of many images `most`.
+    """The held-out images of a run with the answers of its checkpoint, the lowest dice_coeff first.
 
-    Raises FileNotFoundError where the run has no checkpoint, and what `load_split` raises where its data are gone.
+    The checkpoint is the best, else the newest; of many images `most` are taken. Raises FileNotFoundError where the run
+    has no checkpoint, and what `load_split` raises where its data are gone.
     """
     from unet_nb.inference.files import load_predictor
     from unet_nb.training.evaluate import (
@@ -267,7 +289,10 @@ def example_run(lr: float, output_path: str | Path = "runs", **params: Any) -> R
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-039
 def errors_over(image: np.ndarray, prediction: np.ndarray, mask: np.ndarray, ignore_index: int = 255) -> np.ndarray:
-    "An image as RGB uint8 with wrong pixels in the colours of `plots.error_map`: red where the class is too high, blue where it is too low."
+    """An image as RGB uint8 with wrong pixels in the colours of `plots.error_map`.
+
+    Red where the class is too high, blue where it is too low.
+    """
     rgb, errors = show_image(image), (error_map(prediction, mask, ignore_index) * 255).astype(np.uint8)
     wrong = (prediction != mask) & (mask != ignore_index)
     return np.where(wrong[..., None], errors, rgb)
@@ -283,7 +308,10 @@ def prediction_at(q: Predicted, threshold: float) -> np.ndarray:
 def predicted_figure(
     q: Predicted, cfg: PredictConfig, total: np.ndarray | None, threshold: float, row: int, column: int, title: str
 ) -> Figure:
-    "Image, probability, errors at `threshold`, score over the threshold (`total`: counts of all images), and the probabilities of a pixel."
+    """Image, probability, errors at `threshold`, score over the threshold, and the probabilities of a pixel.
+
+    `total`: counts of all images.
+    """
     fig = Figure(figsize=(12, 4.1), dpi=80, layout="constrained")
     axes = fig.subplot_mosaic(
         [["image", "answer", "errors", "curve"], ["image", "answer", "errors", "pixel"]], width_ratios=[1, 1, 1, 0.85]
@@ -348,7 +376,8 @@ def _pixel_bars(ax: Axes, q: Predicted, cfg: SampleConfig, row: int, column: int
 def explore_predictions(run: Run) -> View:
     """The predictions of a run for its held-out images, the worst first.
 
-    Sliders for the image and, with two classes, for the threshold; the scores follow. A click into a picture shows the probabilities of that pixel.
+    Sliders for the image and, with two classes, for the threshold; the scores follow. A click into a picture shows the
+    probabilities of that pixel.
     """
     cfg, found = predict_held_out(run)
     total = sum(q.counts for q in found) if cfg.num_classes == 2 else None
@@ -360,7 +389,10 @@ def explore_predictions(run: Run) -> View:
         column: int = found[0].sample.mask.shape[1] // 2,
     ) -> Figure:
         q, k = found[image], round(threshold * BINS)
-        title = f"{run.path.name}   {q.sample.id}, {image + 1} of {len(found)} from the worst: dice_coeff {q.scores['dice_coeff']:.4f}"
+        title = (
+            f"{run.path.name}   {q.sample.id}, {image + 1} of {len(found)} from the worst: dice_coeff "
+            f"{q.scores['dice_coeff']:.4f}"
+        )
         if total is not None:
             title += "".join(
                 f"\n{what} at {threshold:.2f}: Dice {dice[k]:.4f}, IoU {iou[k]:.4f}"
@@ -383,7 +415,10 @@ def explore_predictions(run: Run) -> View:
 # %% ../../nbs/interactive/02_explore.ipynb #cell-048
 @short_errors()
 def newest_or_example(run: str | Path = "", output_path: str | Path = "runs") -> Run:
-    "The run in the folder `run`, or the newest finished training below `output_path`; where there is none yet, a short one is made on generated tissue."
+    """The run in the folder `run`, or the newest finished training below `output_path`.
+
+    Where there is none yet, a short one is made on generated tissue.
+    """
     if run:
         return Run(run)
     try:
@@ -394,15 +429,19 @@ def newest_or_example(run: str | Path = "", output_path: str | Path = "runs") ->
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-052
 def new_images(run: Run) -> Path:
-    "Images for a first prediction with `run`, as its source has them: its own, a test stack, or new ones in its folder."
+    """Images for a first prediction with `run`, as its source has them.
+
+    Its own, a test stack, or new ones in its folder.
+    """
     return source_of(run.cfg).new_images(run.path / "new_images")
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-053
 @short_errors()
 def predict_new(run: Run, images: str | Path = "", output: str | Path = "") -> View:
-    """Predict images (a file, a stack, a folder; default `new_images`) with the best checkpoint of `run`, write the masks, and show them over the images.
+    """Predict images with the best checkpoint of `run`, write the masks, and show them over the images.
 
-    `output` is the folder for the masks, by default `predictions` in the run folder. Raises FileNotFoundError or ValueError in words.
+    The images are a file, a stack or a folder; by default `new_images`. `output` is the folder for the masks, by
+    default `predictions` in the run folder. Raises FileNotFoundError or ValueError in words.
     """
     from unet_nb.inference.files import find_images, load_predictor, open_pages, predict_files
 
@@ -427,7 +466,10 @@ def predict_new(run: Run, images: str | Path = "", output: str | Path = "") -> V
 # %% ../../nbs/interactive/02_explore.ipynb #cell-056
 @short_errors()
 def pick_runs(wanted: Sequence[str] = (), output_path: str | Path = "runs") -> list[Run]:
-    "The finished runs that `wanted` names (see `compare.find_runs`), or the newest; where there are not two yet, two short trainings are made. Raises ConfigError in words."
+    """The finished runs that `wanted` names (see `compare.find_runs`), or the newest.
+
+    Where there are not two yet, two short trainings are made. Raises ConfigError in words.
+    """
     from unet_nb.studies.compare import find_runs
 
     try:
@@ -487,7 +529,10 @@ def runs_figure(
 # %% ../../nbs/interactive/02_explore.ipynb #cell-062
 @short_errors()
 def explore_runs(runs: Sequence[Run]) -> View:
-    "Runs side by side: a tick box for each, a slider over the held-out images that all of them have, curves above and the errors of each run below."
+    """Runs side by side: curves above and the errors of each run below.
+
+    A tick box for each run, and a slider over the held-out images that all of them have.
+    """
     texts, answers = run_labels(runs), {}
     for label, run in zip(texts, runs):
         cfg, found = predict_held_out(run)

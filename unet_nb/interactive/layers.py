@@ -30,9 +30,10 @@ from ..runtime.device import setup_device
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-005
 def layer_outputs(net: nn.Cell, x: np.ndarray, look: Callable[[np.ndarray], Any]) -> dict[str, tuple[str, Any]]:
-    """Run `net` in evaluation mode on `x` (N, C, H, W); type and `look(output)` of every innermost layer by name, in the order of execution.
+    """Run `net` in evaluation mode on `x` (N, C, H, W) and look at every innermost layer.
 
-    A layer that is used more than once (the pooling) is there once for each time: maxpool, maxpool #2, …
+    Gives type and `look(output)` of each by name, in the order of execution. A layer that is used more than once (the
+    pooling) is there once for each time: maxpool, maxpool #2, …
     """
     seen, training = {}, net.training
 
@@ -54,7 +55,10 @@ def layer_outputs(net: nn.Cell, x: np.ndarray, look: Callable[[np.ndarray], Any]
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-008
 def positive_copy(cfg: NetworkConfig) -> nn.Cell:
-    "The network of `cfg` with one channel at its first level, all weights positive, no biases, and BatchNorm that does nothing."
+    """The network of `cfg` with one channel at its first level and all weights positive.
+
+    It has no biases, and BatchNorm that does nothing.
+    """
     net = create_model(cfg.replace(base_channels=1, num_channels=1))
     for name, p in net.parameters_and_names():
         value = 1.0 if p.ndim > 1 or name.endswith(("gamma", "moving_variance")) else 0.0
@@ -75,16 +79,20 @@ def receptive_fields(cfg: NetworkConfig) -> dict[str, int]:
         side = net.input_size(2 * geometry.reach + 4 * geometry.rule.divisor)
     columns = np.zeros((side, 1, height, side), np.float32)
     columns[np.arange(side), 0, :, np.arange(side)] = 1
-    middle = lambda output: output[:, :, output.shape[2] // 2].max(1) > 0 if output.ndim == 4 else None
-    fields = layer_outputs(net, columns, middle)
+
+    def reached_in_middle_row(output: np.ndarray) -> np.ndarray | None:
+        return output[:, :, output.shape[2] // 2].max(1) > 0 if output.ndim == 4 else None
+
+    fields = layer_outputs(net, columns, reached_in_middle_row)
     return {name: _width(reached) for name, (_, reached) in fields.items()}
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-016
 @short_errors()
 def network_table(cfg: NetworkConfig) -> pd.DataFrame:
-    """The layers of the network of `cfg` that hold weights or change the size: type, channels, size of the map, receptive field in pixels, parameters, multiply-adds in millions.
+    """The layers of the network of `cfg` that hold weights or change the size.
 
-    For one crop (or image) of the size that the network is trained on.
+    Columns: type, channels, size of the map, receptive field in pixels, parameters, multiply-adds in millions. For one
+    crop (or image) of the size that the network is trained on.
     """
     net, fields = create_model(cfg), receptive_fields(cfg)
     layers = describe(net, *(cfg.crop_size or cfg.image_size))
@@ -112,7 +120,10 @@ def maps_figure(maps: np.ndarray, title: str) -> Figure:
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-021
 def network_input(cfg: SampleConfig, sample: Sample, most: int = 512) -> np.ndarray:
-    "A sample as the network of `cfg` reads it, (1, C, H, W) in [-1, 1]: the upper left part that fits its sizes, `most` pixels at most; or the whole image resized as in the zoo."
+    """A sample as the network of `cfg` reads it, (1, C, H, W) in [-1, 1].
+
+    The upper left part that fits its sizes, `most` pixels at most; or the whole image resized as in the zoo.
+    """
     if not cfg.crop_size:
         return preprocess_for_network(cfg, sample.image)[0].transpose(2, 0, 1)[None]
     image = set_channels(scale_image(sample.image), cfg.num_channels)
@@ -128,7 +139,10 @@ def network_input(cfg: SampleConfig, sample: Sample, most: int = 512) -> np.ndar
 # %% ../../nbs/interactive/03_layers.ipynb #cell-023
 @short_errors()
 def explore_layers(cfg: SampleConfig | None = None, run: Run | str | Path = "") -> View:
-    "The feature maps of any layer for the first held-out image: of the trained network of `run`, or of the network of `cfg` as it starts."
+    """The feature maps of any layer for the first held-out image.
+
+    Of the trained network of `run`, or of the network of `cfg` as it starts.
+    """
     if run:
         cfg, checkpoint = config_for_checkpoint(
             {"checkpoint_file_path": str(run.path if isinstance(run, Run) else run)}

@@ -30,17 +30,22 @@ def png_bytes(fig: Figure) -> bytes:
 
 # %% ../../nbs/interactive/00_views.ipynb #cell-009
 def watched() -> bool:
-    "Whether the running cell was started by a person (JupyterLab, VS Code) and not by papermill, nbconvert or a script."
+    """Whether the running cell was started by a person (JupyterLab, VS Code).
+
+    Not so by papermill, nbconvert or a script.
+    """
     shell = get_ipython()
     request = shell.get_parent() if hasattr(shell, "get_parent") else {}
     return bool(request.get("content", {}).get("allow_stdin"))
 
 # %% ../../nbs/interactive/00_views.ipynb #cell-012
 class View:
-    """A figure that follows controls: `draw(**values)` returns a Matplotlib figure, each control is given as for `ipywidgets.interact`.
+    """A figure that follows controls.
 
-    In JupyterLab it shows itself with its controls, elsewhere as a picture. `clicked` names two arguments of `draw` that take the row and the column of a
-    click into a picture of the figure. `set(...)` moves controls from a program. ValueError for a control that does not exist.
+    `draw(**values)` returns a Matplotlib figure, each control is given as for `ipywidgets.interact`. In JupyterLab it
+    shows itself with its controls, elsewhere as a picture. `clicked` names two arguments of `draw` that take the row
+    and the column of a click into a picture of the figure. `set(...)` moves controls from a program. ValueError for a
+    control that does not exist.
     """
 
     def __init__(self, draw: Callable[..., Figure], *, clicked: Sequence[str] = (), **controls: Any):
@@ -137,7 +142,10 @@ def _redraw(self: View) -> None:
 
 # %% ../../nbs/interactive/00_views.ipynb #cell-024
 def pixel_at(fig: Figure, x: float, y: float) -> tuple[int, int] | None:
-    "Row and column of the picture that lies at pixel (x, y) of the figure's PNG, counted from its upper left; None beside the pictures."
+    """Row and column of the picture that lies at pixel (x, y) of the figure's PNG; None beside the pictures.
+
+    x and y are counted from the upper left of the PNG.
+    """
     point = (x, fig.bbox.height - y)
     for ax in fig.axes:
         if ax.images and ax.bbox.contains(*point):

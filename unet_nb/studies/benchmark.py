@@ -36,7 +36,8 @@ def parse_case(text: str) -> TrainConfig:
     parts = text.split(":")
     if len(parts) != 4 or not all(p.strip().isdigit() for p in parts[1:]) or parts[0].strip() not in PEERS:
         raise ConfigError(
-            f"bench_cases: '{text}' is not network:base_channels:batch:side with one of {', '.join(PEERS)}; for example unet_fast:32:4:256"
+            f"bench_cases: '{text}' is not network:base_channels:batch:side with one of {', '.join(PEERS)}; for "
+            "example unet_fast:32:4:256"
         )
     width, batch, side = map(int, parts[1:])
     return TrainConfig(
@@ -110,11 +111,17 @@ def work_mindspore(folder: Path, task: str) -> None:
             create_step(cfg, net.set_train(), create_optimizer(cfg, net, 100_000)),
             (ms.Tensor(images), ms.Tensor(masks)),
         )
-        work = lambda: float(step(*batch).asnumpy())
+
+        def work() -> float:
+            return float(step(*batch).asnumpy())
+
         facts["loss"] = work()
     else:
         forward = as_function(net)
-        work = lambda: forward(images)
+
+        def work() -> np.ndarray:
+            return forward(images)
+
         facts["difference"] = float(np.abs(work() - np.load(folder / "output.npy")).max())
     serve(work, facts)
 
@@ -126,7 +133,10 @@ def work_onnx(folder: Path) -> None:
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
     with np.load(folder / "batch.npz") as file:
         inputs = {session.get_inputs()[0].name: file["images"]}
-    work = lambda: session.run(None, inputs)[0]  # (N, H, W, K), as the zoo's files
+
+    def work() -> np.ndarray:
+        return session.run(None, inputs)[0]  # (N, H, W, K), as the zoo's files
+
     serve(
         work,
         {
@@ -137,7 +147,10 @@ def work_onnx(folder: Path) -> None:
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-016
 class Worker:
-    "A process that answers `turn(n)` with the medians of n repeats; see `torch_peer.serve`. Raises ConfigError with its last words when it ends."
+    """A process that answers `turn(n)` with the medians of n repeats; see `torch_peer.serve`.
+
+    Raises ConfigError with its last words when it ends.
+    """
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str] | None = None):
         self.name, self.errors = name, tempfile.TemporaryFile("w+")
@@ -169,7 +182,10 @@ class Worker:
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-017
 def start_workers(folder: Path, task: str, torch_python: str | None) -> list[Worker]:
-    "The contenders for `task` (train, infer) on the case in `folder`, MindSpore first; PyTorch with `torch_python`, twice: plain and channels-last."
+    """The contenders for `task` (train, infer) on the case in `folder`, MindSpore first.
+
+    PyTorch with `torch_python`, twice: plain and channels-last.
+    """
     here = "import sys; from pathlib import Path; from unet_nb.studies import benchmark; benchmark."
     contenders = [
         (
@@ -217,16 +233,21 @@ def check_agreement(workers: list[Worker], tolerance: float = 1e-3) -> None:
     for worker in workers:
         if worker.facts.get("difference", 0) > tolerance:
             raise ConfigError(
-                f"benchmark: {worker.name}'s output differs from MindSpore's by {worker.facts['difference']:.1e}; they would not be compared at the same work"
+                f"benchmark: {worker.name}'s output differs from MindSpore's by "
+                f"{worker.facts['difference']:.1e}; they would not be compared at the same work"
             )
         if abs(worker.facts.get("loss", 0) - workers[0].facts.get("loss", 0)) > tolerance:
             raise ConfigError(
-                f"benchmark: the first loss is {workers[0].facts['loss']} with {workers[0].name} and {worker.facts['loss']} with {worker.name}"
+                f"benchmark: the first loss is {workers[0].facts['loss']} with {workers[0].name} and "
+                f"{worker.facts['loss']} with {worker.name}"
             )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-023
 def race(workers: list[Worker], rounds: int, seconds: float = 1.0) -> pd.DataFrame:
-    "A row for each turn: round, contender, seconds, processor, peak. A turn lasts about `seconds`; the order is turned round each time."
+    """A row for each turn: round, contender, seconds, processor, peak.
+
+    A turn lasts about `seconds`; the order is turned round each time.
+    """
     repeats = {w: int(np.clip(seconds / w.turn(2)["seconds"], 1, 50)) for w in workers}
     rows = []
     for i in range(rounds):
@@ -236,9 +257,11 @@ def race(workers: list[Worker], rounds: int, seconds: float = 1.0) -> pd.DataFra
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-024
 def side_by_side(cases: list[str], rounds: int, torch_python: str | None = None, log=print) -> pd.DataFrame:
-    """All turns of all cases: columns case, network, width, batch, side, task (train, infer), contender, version, difference, round, seconds, processor (seconds of all threads), peak (bytes of the process).
+    """All turns of all cases.
 
-    Raises ConfigError where the contenders do not compute the same.
+    Columns: case, network, width, batch, side, task (train, infer), contender, version, difference, round, seconds,
+    processor (seconds of all threads), peak (bytes of the process). Raises ConfigError where the contenders do not
+    compute the same.
     """
     tables = []
     for cfg in [parse_case(text) for text in cases]:
@@ -283,7 +306,11 @@ def side_by_side(cases: list[str], rounds: int, torch_python: str | None = None,
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-028
 def summary(turns: pd.DataFrame) -> pd.DataFrame:
-    "A row for each case, task and contender: ms (median), q1 and q3 (quartiles), processor_ms, ratio (MindSpore's time / its time, median over the rounds: above 1 it is faster than MindSpore), peak_mib."
+    """A row for each case, task and contender.
+
+    Columns: ms (median), q1 and q3 (quartiles), processor_ms, ratio (MindSpore's time / its time, median over the
+    rounds: above 1 it is faster than MindSpore), peak_mib.
+    """
     rows = []
     for (case, task), table in turns.groupby(["case", "task"], sort=False):
         ours = table[table.contender == "MindSpore"].set_index("round").seconds
@@ -341,7 +368,10 @@ def speed_figure(table: pd.DataFrame) -> plt.Figure:
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-034
 def scaling_figure(turns: pd.DataFrame) -> plt.Figure | None:
-    "Median ms of a training step over batch, side and width, for the cases that differ from the first in only one of them; None where there are none."
+    """Median ms of a training step over batch, side and width.
+
+    Of the cases that differ from the first in only one of them; None where there are none.
+    """
     turns = turns[(turns.task == "train") & (turns.network == turns.network.iloc[0])]
     base, varied = turns.iloc[0], {}
     for key, others in {"batch": ["side", "width"], "side": ["batch", "width"], "width": ["batch", "side"]}.items():
@@ -376,7 +406,10 @@ def scaling_figure(turns: pd.DataFrame) -> plt.Figure | None:
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-037
 def markdown(table: pd.DataFrame, versions: dict[str, str], where: str, day: str) -> str:
-    "`summary` as Markdown, a line for each case and task, with each contender's median in ms and MindSpore's share of it in brackets."
+    """`summary` as Markdown, a line for each case and task.
+
+    With each contender's median in ms and MindSpore's share of it in brackets.
+    """
     names = list(table.contender.unique())
     lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for (case, task), rows in table.groupby(["case", "task"], sort=False):
@@ -393,13 +426,19 @@ def markdown(table: pd.DataFrame, versions: dict[str, str], where: str, day: str
         [
             *lines,
             "",
-            f"{where}; {used}; {day}. Medians of turns taken by each in turn; in brackets: how many times as fast as MindSpore, round by round. MiB: the peak of the process.",
+            (
+                f"{where}; {used}; {day}. Medians of turns taken by each in turn; in brackets: how many times as "
+                "fast as MindSpore, round by round. MiB: the peak of the process."
+            ),
         ]
     )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-040
 def timed_training(request: str) -> None:
-    "What the process does: train as the request (JSON of cfg and the time of the start) says; the last line of the output is the curve, seconds since the start, epochs' steps and dice."
+    """What the process does: train as the request (JSON of cfg and the time of the start) says.
+
+    The last line of the output is the curve: seconds since the start, epochs' steps and dice.
+    """
     wanted = json.loads(request)
     from unet_nb.runs.folder import start_run
     from unet_nb.training.fit import fit
@@ -426,7 +465,11 @@ def timed_training(request: str) -> None:
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-041
 def time_to_score(cfg: TrainConfig, seeds: int, scores: list[float], log=print) -> tuple[pd.DataFrame, pd.DataFrame]:
-    "The curves (seed, seconds, steps, dice_coeff) of `seeds` trainings, and a row for each seed: seconds to each of `scores` (NaN where it was not reached), the last dice and the seconds to the end."
+    """The curves (seed, seconds, steps, dice_coeff) of `seeds` trainings, and a row for each seed.
+
+    Columns of the rows: seconds to each of `scores` (NaN where it was not reached), the last dice and the seconds to
+    the end.
+    """
     curves, rows, code = (
         [],
         [],
@@ -442,7 +485,8 @@ def time_to_score(cfg: TrainConfig, seeds: int, scores: list[float], log=print) 
         )
         if done.returncode:
             raise ConfigError(
-                f"benchmark: the training with seed {seed} failed: {(done.stderr.strip().splitlines() or ['without a word'])[-1][:300]}"
+                f"benchmark: the training with seed {seed} failed: "
+                f"{(done.stderr.strip().splitlines() or ['without a word'])[-1][:300]}"
             )
         curve = pd.DataFrame(json.loads(done.stdout.splitlines()[-1])).drop(columns="run").assign(seed=seed)
         reached = {f"to {s:g}": curve.seconds[curve.dice_coeff >= s].min() for s in scores}
@@ -462,7 +506,10 @@ def time_to_score(cfg: TrainConfig, seeds: int, scores: list[float], log=print) 
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-043
 def score_figure(curves: pd.DataFrame, scores: list[float], known: dict[str, float] | None = None) -> plt.Figure:
-    "Dice over seconds since the start of the process, a line for each seed; `scores` as dashed lines, `known` seconds of others as dotted ones."
+    """Dice over seconds since the start of the process, a line for each seed.
+
+    `scores` as dashed lines, `known` seconds of others as dotted ones.
+    """
     fig, ax = plt.subplots(figsize=(6, 3), dpi=80)
     for seed, curve in curves.groupby("seed"):
         ax.plot(curve.seconds, curve.dice_coeff, "o-", ms=3, lw=1, label=f"seed {seed}")
@@ -479,7 +526,10 @@ def score_figure(curves: pd.DataFrame, scores: list[float], known: dict[str, flo
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-046
 def rank_speed(cfg: TrainConfig, ranks: list[int], batch: int = 4, log=print) -> pd.DataFrame:
-    "Images a second (median over the epochs after the first) of the network and crop of `cfg` on the generated stack, with `batch` images for each of `ranks` processes."
+    """Images a second of the network and crop of `cfg` on the generated stack.
+
+    The median over the epochs after the first, with `batch` images for each of `ranks` processes.
+    """
     rows = []
     for n in ranks:
         with tempfile.TemporaryDirectory() as d:
@@ -512,7 +562,8 @@ def rank_speed(cfg: TrainConfig, ranks: list[int], batch: int = 4, log=print) ->
             )
             if done.returncode:
                 raise ConfigError(
-                    f"benchmark: the training with {n} processes failed: {(done.stderr.strip().splitlines() or ['without a word'])[-1][:300]}"
+                    f"benchmark: the training with {n} processes failed: "
+                    f"{(done.stderr.strip().splitlines() or ['without a word'])[-1][:300]}"
                 )
             history = pd.read_csv(Path(done.stdout.splitlines()[-1], "history.csv"))
             rows.append(

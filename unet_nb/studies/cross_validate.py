@@ -52,7 +52,10 @@ from ..training.fit import changed_files, data_digests
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-006
 def fold_configs(cfg: CrossValidateConfig) -> list[TrainConfig]:
-    "A training configuration for each fold (cross_valid_ind 1 … num_folds) and member (seed, seed + 1, …), member by member within a fold. Raises ConfigError."
+    """A training configuration for each fold and member, member by member within a fold.
+
+    Folds are cross_valid_ind 1 … num_folds, members the seeds seed, seed + 1, … Raises ConfigError.
+    """
     source_of(cfg).check_folds()
     if cfg.resume:
         raise ConfigError(
@@ -99,7 +102,8 @@ def training_key(cfg: TrainConfig) -> dict:
 def finished_run(cfg: TrainConfig, env: dict, digests: dict[str, str]) -> Run | None:
     """The newest finished training run in `cfg.output_path` with the parameters of `cfg`; None if there is none.
 
-    It also has the versions of `env` (an env.json) and, where it knows them, the image and mask files of `digests` (`train.data_digests`).
+    It also has the versions of `env` (an env.json) and, where it knows them, the image and mask files of `digests`
+    (`train.data_digests`).
     """
     for folder in reversed(folders_by_start(cfg.output_path)):
         try:
@@ -119,18 +123,23 @@ def finished_run(cfg: TrainConfig, env: dict, digests: dict[str, str]) -> Run | 
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-014
 def trained(job: Job, code: int) -> Run:
-    "The run of a fold's job that has ended with exit code `code`. Raises RuntimeError with its last lines if it failed."
+    """The run of a fold's job that has ended with exit code `code`.
+
+    Raises RuntimeError with its last lines if it failed.
+    """
     if code == 0:
         return Run(last_lines(job.log))
     raise RuntimeError(
-        f"{job.name} failed, see {job.log}:\n{last_lines(job.log, 5)}\nStart the cross-validation again when the cause is gone; finished folds are not repeated"
+        f"{job.name} failed, see {job.log}:\n{last_lines(job.log, 5)}\nStart the cross-validation again when the "
+        "cause is gone; finished folds are not repeated"
     )
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-015
 def train_folds(configs: Sequence[TrainConfig], run: Run, jobs: int = 1, every: float = 10.0) -> list[Run]:
-    """The finished training run of each configuration, in order: found in `output_path`, or trained now, `jobs` at a time.
+    """The finished training run of each configuration, in order.
 
-    `run` (the cross-validation's) gets folds.json and a line about every `every` seconds. Raises RuntimeError when a training fails.
+    It is found in `output_path`, or trained now, `jobs` at a time. `run` (the cross-validation's) gets folds.json and a
+    line about every `every` seconds. Raises RuntimeError when a training fails.
     """
     env, digests = json.loads((run.path / "env.json").read_text()), data_digests(configs[0])
     found = {cfg.name: finished_run(cfg, env, digests) for cfg in configs}
@@ -172,7 +181,10 @@ def train_folds(configs: Sequence[TrainConfig], run: Run, jobs: int = 1, every: 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-018
 @dataclass
 class Variant:
-    "One way to answer for held-out images, and what came out: a row, a confusion matrix and the probability of class 1 for each image."
+    """One way to answer for held-out images, and what came out.
+
+    For each image a row, a confusion matrix and the probability of class 1.
+    """
 
     name: str
     members: int
@@ -200,7 +212,10 @@ def _forward(run: Run) -> Forward:
 def score_folds(
     cfg: CrossValidateConfig, runs: Sequence[Run], log: Callable[[str], None] = print
 ) -> tuple[list[Variant], list[Sample]]:
-    "Predict the held-out images of each fold with each variant; also the images themselves, in the order of the rows (sorted by id)."
+    """Predict the held-out images of each fold with each variant.
+
+    Returns also the images themselves, in the order of the rows (sorted by id).
+    """
     setup_device(cfg)
     ways, samples = variants(cfg), []
     for first in range(0, len(runs), cfg.members):
@@ -284,7 +299,10 @@ def _challenge_scores(
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-028
 def score_table(ways: Sequence[Variant], samples: Sequence[Sample], cfg: CrossValidateConfig) -> pd.DataFrame:
-    "All scores of all variants: columns variant, score, value, low, high (95 % bootstrap over images), std over images, std over folds, threshold."
+    """All scores of all variants.
+
+    Columns: variant, score, value, low, high (95 % bootstrap over images), std over images, std over folds, threshold.
+    """
     rows = []
     for way in ways:
         rng = np.random.default_rng(cfg.seed)
@@ -361,8 +379,10 @@ def worst_figures(way: Variant, samples: Sequence[Sample], cfg: CrossValidateCon
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-038
 CAUTION = (
-    "Values are followed by their 95 % interval, a bootstrap over images. It does not contain the variation between trainings, and images that resemble each other "
-    "(slices of one stack) make it narrower than it should be. Scores are those of the networks after their last epoch; no choice was made by looking at held-out images, "
+    "Values are followed by their 95 % interval, a bootstrap over images. It does not contain the variation "
+    "between trainings, and images that resemble each other "
+    "(slices of one stack) make it narrower than it should be. Scores are those of the networks after their "
+    "last epoch; no choice was made by looking at held-out images, "
     "except that the threshold of V_rand and V_info is the best of eleven, as in the challenge."
 )
 FOLDS = {
@@ -375,9 +395,11 @@ FOLDS = {
 def save_results(
     run: Run, cfg: CrossValidateConfig, runs: Sequence[Run], ways: Sequence[Variant], samples: Sequence[Sample]
 ) -> pd.DataFrame:
-    """Write scores.csv, out_of_fold.csv, metrics.json (of the single network), out_of_fold.tif and report.html into `run`; returns the score table.
+    """Write the tables, the probabilities and the report into `run`; returns the score table.
 
-    out_of_fold.tif: probability of class 1 by the last variant, float32 (Z, H, W) in the order of the ids, where all images have one size.
+    The files are scores.csv, out_of_fold.csv, metrics.json (of the single network), out_of_fold.tif and report.html.
+    out_of_fold.tif: probability of class 1 by the last variant, float32 (Z, H, W) in the order of the ids, where all
+    images have one size.
     """
     with run.guard():
         table, single, last = score_table(ways, samples, cfg), ways[0], ways[-1]
@@ -430,7 +452,10 @@ def report(
     return html_report(
         f"Cross-validation of {cfg.name or cfg.model_name}",
         [
-            f"{len(samples)} images in {cfg.num_folds} folds ({FOLDS[cfg.fold_scheme]}), {cfg.members} network(s) a fold; run {run.path.name}.",
+            (
+                f"{len(samples)} images in {cfg.num_folds} folds ({FOLDS[cfg.fold_scheme]}), {cfg.members} "
+                f"network(s) a fold; run {run.path.name}."
+            ),
             "# Scores",
             side_by_side(table).T,
             CAUTION,

@@ -37,7 +37,10 @@ MASTER_PORT = 8118  # msrun's own, so that all hosts agree without being told
 # %% ../../nbs/studies/01_distributed.ipynb #cell-007
 @dataclass(frozen=True)
 class Cluster:
-    "The ranks of a training: `workers` in all, on `hosts` machines, of which this is number `host` (from 0); the scheduler listens on `master`:`port`."
+    """The ranks of a training: `workers` in all, on `hosts` machines, of which this is number `host` (from 0).
+
+    The scheduler listens on `master`:`port`.
+    """
 
     workers: int
     hosts: int = 1
@@ -56,7 +59,10 @@ class Cluster:
 def form_cluster(
     workers: int | None = None, hosts: list[str] = (), port: int | None = None, rank_table: str = ""
 ) -> Cluster:
-    "The cluster that the options of the command line describe. `hosts`: IP addresses, none for this machine alone. Raises ConfigError in words."
+    """The cluster that the options of the command line describe.
+
+    `hosts`: IP addresses, none for this machine alone. Raises ConfigError in words.
+    """
     if rank_table:
         cards, servers = read_rank_table(rank_table)
         workers, hosts = workers or cards, hosts or (servers if len(servers) > 1 else [])
@@ -87,13 +93,17 @@ def _place(hosts: list[str]) -> int:
     places = [i for i, host in enumerate(hosts) if host in here]
     if len(places) != 1:
         raise ConfigError(
-            f"--hosts: {'several' if places else 'none'} of {', '.join(hosts)} are addresses of this machine; it has {', '.join(sorted(here))}"
+            f"--hosts: {'several' if places else 'none'} of {', '.join(hosts)} are addresses of this machine; it "
+            f"has {', '.join(sorted(here))}"
         )
     return places[0]
 
 # %% ../../nbs/studies/01_distributed.ipynb #cell-012
 def read_rank_table(path: str) -> tuple[int, list[str]]:
-    "Number of cards, and addresses of the machines, in a rank table of Huawei's hccl_tools. Raises ConfigError in words."
+    """Number of cards, and addresses of the machines, in a rank table of Huawei's hccl_tools.
+
+    Raises ConfigError in words.
+    """
     try:
         servers = json.loads(resolve_path(path).read_text())["server_list"]
         return sum(len(s["device"]) for s in servers), [s["server_id"] for s in servers]
@@ -101,7 +111,8 @@ def read_rank_table(path: str) -> tuple[int, list[str]]:
         raise ConfigError(f"--rank-table: {path} cannot be read: {e.strerror}") from None
     except (ValueError, KeyError, TypeError):
         raise ConfigError(
-            f"--rank-table: {path} is not a rank table; expected JSON with server_list, and server_id and device in each entry"
+            f"--rank-table: {path} is not a rank table; expected JSON with server_list, and server_id and device "
+            "in each entry"
         ) from None
 
 # %% ../../nbs/studies/01_distributed.ipynb #cell-015
@@ -125,7 +136,10 @@ def _write_note(run: Path, rank: int | str, state: str, reason: str = "") -> Non
 
 # %% ../../nbs/studies/01_distributed.ipynb #cell-016
 def rank_main(folder: str) -> None:
-    "What msrun starts: execute the notebook as one rank of the run in `folder`, or be the scheduler that connects the ranks."
+    """What msrun starts: one rank of the run in `folder`, or the scheduler that connects the ranks.
+
+    A rank executes the notebook.
+    """
     end_with_starter()
     if os.environ["MS_ROLE"] == "MS_SCHED":
         return _schedule(Path(folder))
@@ -144,9 +158,9 @@ def rank_main(folder: str) -> None:
         _write_note(run, rank, "failed", reason_of(e) or "it was ended from outside")
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if not isinstance(e, KeyboardInterrupt):
-            time.sleep(
-                10
-            )  # once a rank has left with an error, msrun kills the others; the launcher is first, and lets them save their notebooks
+            # Once a rank has left with an error, msrun kills the others; the launcher is first, and lets them save
+            # their notebooks.
+            time.sleep(10)
         sys.exit(1)
 
 # %% ../../nbs/studies/01_distributed.ipynb #cell-018
@@ -172,7 +186,10 @@ MARK = "UNET_NB_RANKS_OF"
 
 
 def rank_env(cluster: Cluster, run: Run, device: str) -> dict[str, str]:
-    "Environment of msrun and all that it starts: a mark to find them by, this Python first on the path, a share of the cores."
+    """Environment of msrun and all that it starts.
+
+    A mark to find them by, this Python first on the path, a share of the cores.
+    """
     env = os.environ | {
         MARK: str(run.path),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -183,10 +200,9 @@ def rank_env(cluster: Cluster, run: Run, device: str) -> dict[str, str]:
 
 # %% ../../nbs/studies/01_distributed.ipynb #cell-021
 def msrun_command(cluster: Cluster, run: Run) -> list[str]:
-    "msrun for the ranks of this machine."
-    python = (
-        shutil.which("python3", path=Path(sys.executable).parent) and "python3" or "python"
-    )  # msrun knows these two names only
+    "The command that starts msrun for the ranks of this machine."
+    # msrun knows these two names only.
+    python = shutil.which("python3", path=Path(sys.executable).parent) and "python3" or "python"
     table = [f"--rank_table_file={cluster.rank_table}"] if cluster.rank_table else []
     return [
         sys.executable,
@@ -303,7 +319,10 @@ def end_ranks(run: Run, msrun: subprocess.Popen, ranks: range, patience: float =
 
 # %% ../../nbs/studies/01_distributed.ipynb #cell-039
 def execute_ranks(cluster: Cluster, notebook: Path, run: Run, values: dict[str, Any]) -> None:
-    "Execute `notebook` in all ranks of this machine; returns when they are done. Raises RunFailed when one of them failed, after all have ended."
+    """Execute `notebook` in all ranks of this machine; returns when they are done.
+
+    Raises RunFailed when one of them failed, after all have ended.
+    """
     cfg, folder = run.cfg, run.path / "ranks"
     folder.mkdir(exist_ok=True)  # a run that goes on has it
     for note in folder.glob("*.json"):
@@ -372,9 +391,15 @@ def launch_ranks(name: str, files: list[str], cluster: Cluster, /, **overrides: 
 
 # %% ../../nbs/studies/01_distributed.ipynb #cell-042
 def resume_ranks(path: str) -> Run:
-    "As `launch.resume`, for a run of several ranks on this machine: with as many as it was begun with. Raises ConfigError in words."
+    """As `launch.resume`, for a run of several ranks on this machine: with as many as it was begun with.
+
+    Raises ConfigError in words.
+    """
     plan = Run(path).path / "ranks" / "plan.json"
-    again = f"start it again: unet_nb run train -f {plan.parent.parent}/params.yaml --workers N -p resume True -p resume_ckpt {plan.parent.parent}"
+    again = (
+        f"start it again: unet_nb run train -f {plan.parent.parent}/params.yaml --workers N "
+        f"-p resume True -p resume_ckpt {plan.parent.parent}"
+    )
     if not plan.is_file():
         raise ConfigError(f"{path}: a script started its ranks; {again}, or the script with these parameters")
     cluster = Cluster(**json.loads(plan.read_text())["cluster"])

@@ -43,7 +43,10 @@ def find_notebook(name: str) -> Path:
 
 # %% ../../nbs/studies/00_launch.ipynb #cell-011
 def check_params(name: str, files: list[str], overrides: dict[str, Any]) -> tuple[RunConfig, dict[str, Any]]:
-    "The configuration that notebook `name` will run with, and the values that are given to it. Raises ConfigError in words."
+    """The configuration that notebook `name` will run with, and the values that are given to it.
+
+    Raises ConfigError in words.
+    """
     given = merge_params(files, overrides)
     if name in ("infer_onnx", "infer_mindir"):
         from unet_nb.exporting.infer import config_for_model  # needs MindSpore
@@ -72,8 +75,9 @@ Execute = Callable[[Path, Run, dict[str, Any]], None]
 def launch(name: str, files: list[str] = (), how: Execute | None = None, /, **overrides: Any) -> Run:
     """Execute run notebook `name` with the parameters of `files` and `overrides` into a new run folder, and return it.
 
-    `how(notebook, run, values)` executes it; usually that is `execute`. What the notebook prints is shown as it comes. Raises `RunFailed` when a cell fails; the run is then marked as failed, and the executed
-    notebook, with the error in it, is in the run folder.
+    `how(notebook, run, values)` executes it; usually that is `execute`. What the notebook prints is shown as it
+    comes. Raises `RunFailed` when a cell fails; the run is then marked as failed, and the executed notebook, with the
+    error in it, is in the run folder.
     """
     notebook = find_notebook(name)
     cfg, values = check_params(name, list(files), overrides)
@@ -91,7 +95,8 @@ def run_notebook(notebook: Path, run: Run, values: dict[str, Any], how: Execute)
     except BaseException as e:
         interrupted = isinstance(e, KeyboardInterrupt) or getattr(e, "ename", "") == "KeyboardInterrupt"
         reason = run.storage_problem(e) or reason_of(e) or f"interrupted; {run.resume_hint()}"
-        # A cell outside the notebook's own guard, or a kernel that was killed; but not a folder that is gone or that another process works in.
+        # A cell outside the notebook's own guard, or a kernel that was killed; but not a folder that is gone or that
+        # another process works in.
         if os.path.exists(run.path / "status.json") and run_state(run) not in ("running", "failed", "interrupted"):
             run.end("interrupted" if interrupted else "failed", reason)
         run.upload(quiet=True)
@@ -127,7 +132,10 @@ def execute(notebook: Path, run: Run, values: dict[str, Any]) -> None:
 # %% ../../nbs/studies/00_launch.ipynb #cell-016
 @contextmanager
 def interrupts_go_to_kernel(run: Run) -> Iterator[None]:
-    "While open, the first SIGINT or SIGTERM interrupts the kernel that works on `run`; the second one, or one that comes before there is a kernel, raises KeyboardInterrupt here."
+    """While open, the first SIGINT or SIGTERM interrupts the kernel that works on `run`.
+
+    The second one, or one that comes before there is a kernel, raises KeyboardInterrupt here.
+    """
 
     def forward(number, frame):
         for s in before:
@@ -151,9 +159,12 @@ def interrupts_go_to_kernel(run: Run) -> Iterator[None]:
 
 # %% ../../nbs/studies/00_launch.ipynb #cell-019
 def resume(path: str | Path, how: Execute | None = None, /) -> Run:
-    """Go on with the unfinished training run `path` where it stopped, in its own folder, and return it. Errors as of `launch`.
+    """Go on with the unfinished training run `path` where it stopped, in its own folder, and return it.
 
-    On a CPU the result is the same to the bit as if nothing had happened. Raises FileExistsError in words for a run that is finished, still running, or no training.
+    Errors as of `launch`.
+
+    On a CPU the result is the same to the bit as if nothing had happened. Raises FileExistsError in words for a run
+    that is finished, still running, or no training.
     """
     cfg = Run(path).cfg
     if isinstance(cfg, DeviceParams):

@@ -31,7 +31,8 @@ PATIENCE = 10.0  # seconds after which no further step is timed
 def trial(cfg: TrainConfig, steps: int) -> dict[str, Any]:
     """Train `steps` steps after the first (fewer where they are long) and score one image, in this process.
 
-    Seconds: `compile` (first step), `step` (median of the others), `training` (all of them), `score_compile`, `score` (one image). Bytes: `peak_training`, `peak`, the largest memory of this process so far.
+    Seconds: `compile` (first step), `step` (median of the others), `training` (all of them), `score_compile`, `score`
+    (one image). Bytes: `peak_training`, `peak`, the largest memory of this process so far.
     """
     import mindspore as ms
 
@@ -46,7 +47,10 @@ def trial(cfg: TrainConfig, steps: int) -> dict[str, Any]:
     batches, net = TrainBatches(cfg, train), create_model(cfg)
     step = create_step(cfg.replace(class_weights=None), net.set_train(), create_optimizer(cfg, net, steps + 1))
     batch = tuple(map(ms.Tensor, batches[0]))
-    once = lambda: _seconds(lambda: step(*batch).asnumpy())
+
+    def once() -> float:
+        return _seconds(lambda: step(*batch).asnumpy())
+
     first, others = once(), []
     while not others or (len(others) < steps and sum(others) < PATIENCE):
         others.append(once())
@@ -70,7 +74,10 @@ def _seconds(f) -> float:
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-010
 def run_trial(cfg: TrainConfig, steps: int = 3) -> dict[str, Any]:
-    "`trial` in a new process; also `start`, seconds until it was ready for the first step. Raises ConfigError in words when the process fails or is killed."
+    """`trial` in a new process; also `start`, seconds until it was ready for the first step.
+
+    Raises ConfigError in words when the process fails or is killed.
+    """
     code = "import sys; from unet_nb.studies.plan import answer; answer(sys.stdin.read())"
     start = time.perf_counter()
     done = subprocess.run(
@@ -82,7 +89,8 @@ def run_trial(cfg: TrainConfig, steps: int = 3) -> dict[str, Any]:
     whole = time.perf_counter() - start
     if done.returncode < 0:
         raise ConfigError(
-            f"plan: the trial with a batch of {cfg.device_batch // cfg.accumulation_steps} was ended by signal {-done.returncode}{': there is not enough memory for it' * (done.returncode == -9)}"
+            f"plan: the trial with a batch of {cfg.device_batch // cfg.accumulation_steps} was ended by signal "
+            f"{-done.returncode}{': there is not enough memory for it' * (done.returncode == -9)}"
         )
     if done.returncode:
         raise ConfigError(
@@ -114,7 +122,10 @@ def free_memory() -> int:
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-017
 def network_cost(cfg: TrainConfig) -> dict[str, int]:
-    "Trainable `parameters`; `multiply_adds` of one image of the training's size; `activations`, the numbers that all layers put out for it."
+    """Trainable `parameters`, `multiply_adds` and `activations` of the network of `cfg`.
+
+    `multiply_adds` of one image of the training's size; `activations`, the numbers that all layers put out for it.
+    """
     from unet_nb.models.registry import create_model, describe
     from unet_nb.runtime.device import setup_device
 
@@ -141,7 +152,10 @@ def with_batch(cfg: TrainConfig, batch: int) -> TrainConfig:
 # %% ../../nbs/studies/06_plan.ipynb #cell-022
 def extrapolated(one: dict[str, Any], two: dict[str, Any], images: int, parts: int) -> dict[str, Any]:
     "From the trials with one and with two images: what `parts` parts of `images` images would need."
-    line = lambda key: one[key] + max(0.0, two[key] - one[key]) * (images - 1)
+
+    def line(key: str) -> float:
+        return one[key] + max(0.0, two[key] - one[key]) * (images - 1)
+
     return one | {
         "step": parts * line("step"),
         "compile": max(0.0, one["compile"] - one["step"]) + parts * line("step"),
@@ -151,7 +165,10 @@ def extrapolated(one: dict[str, Any], two: dict[str, Any], images: int, parts: i
 
 # %% ../../nbs/studies/06_plan.ipynb #cell-023
 def smallest_accumulation(cfg: TrainConfig, one: dict[str, Any], two: dict[str, Any], limit: float) -> int | None:
-    "The smallest accumulation_steps with which a step should need less than `limit` bytes; None if a single image needs more."
+    """The smallest accumulation_steps with which a step should need less than `limit` bytes.
+
+    None if a single image needs more.
+    """
     for parts in range(1, cfg.device_batch + 1):
         if cfg.device_batch % parts == 0 and extrapolated(one, two, cfg.device_batch // parts, parts)["peak"] <= limit:
             return parts
@@ -170,7 +187,8 @@ def _measured(cfg: TrainConfig, activations: int, steps: int, free: int) -> tupl
 def plan(cfg: TrainConfig, steps: int = 3, free: int | None = None) -> dict[str, Any]:
     """What the training that `cfg` describes will need on this machine, ready for JSON; `plan_text` says it in words.
 
-    `free` are the bytes of memory that may be used (default: what is free now). Raises ConfigError, FileNotFoundError or ValueError, in words, for parameters or data that cannot be used.
+    `free` are the bytes of memory that may be used (default: what is free now). Raises ConfigError, FileNotFoundError
+    or ValueError, in words, for parameters or data that cannot be used.
     """
     free = free_memory() if free is None else free
     train, val = load_split(cfg)
@@ -210,9 +228,16 @@ def plan_text(found: dict[str, Any]) -> str:
     channels, height, width = found["input"]
     parts = f", in {found['accumulation_steps']} parts" if found["accumulation_steps"] > 1 else ""
     lines = [
-        f"{found['network']}: {found['parameters']:,} parameters, {found['multiply_adds'] / 1e9:.3g} billion multiply-adds for {channels} × {height} × {width}",
+        (
+            f"{found['network']}: {found['parameters']:,} parameters, {found['multiply_adds'] / 1e9:.3g} billion "
+            f"multiply-adds for {channels} × {height} × {width}"
+        ),
         f"{found['training_images']} training images, {found['validation_images']} to score",
-        f"{found['steps']} steps ({found['epochs']} epochs) of {found['batch']} images{parts}: {about}{found['step_seconds']:.2f} s each, {about}{found['first_step_seconds']:.0f} s the first, which compiles",
+        (
+            f"{found['steps']} steps ({found['epochs']} epochs) of {found['batch']} images{parts}: "
+            f"{about}{found['step_seconds']:.2f} s each, {about}{found['first_step_seconds']:.0f} s the first, which "
+            "compiles"
+        ),
         f"{found['scorings']} scorings of {found['scoring_seconds']:.1f} s",
         f"from start to end about {duration(found['seconds'])}",
         f"memory: {about}{gib(found['peak_bytes'])}, of {gib(found['free_bytes'])} that are free",
@@ -223,7 +248,13 @@ def plan_text(found: dict[str, Any]) -> str:
 def memory_advice(found: dict[str, Any]) -> str:
     "What to do when the memory will not suffice."
     if (parts := found["accumulation_steps_that_fit"]) is None:
-        return "not even a single image fits; take a smaller crop_size or image_size, or a narrower network (base_channels)"
+        return (
+            "not even a single image fits; take a smaller crop_size or image_size, or a narrower network "
+            "(base_channels)"
+        )
     if parts == found["accumulation_steps"]:
         return "this is nearly all that is free; close other programs, or raise accumulation_steps"
-    return f"this will not fit. The same batch in parts will: accumulation_steps: {parts} (parts of {found['batch'] // parts} images; see `train` for what changes)"
+    return (
+        f"this will not fit. The same batch in parts will: accumulation_steps: {parts} (parts of "
+        f"{found['batch'] // parts} images; see `train` for what changes)"
+    )

@@ -36,7 +36,10 @@ from .launch import check_params
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-006
 def grid_combinations(grids: Sequence[str]) -> list[dict[str, Any]]:
-    "Every combination of the values of `NAME=VALUE,VALUE,…`; one empty combination without any. Raises ConfigError in words."
+    """Every combination of the values of `NAME=VALUE,VALUE,…`; one empty combination without any.
+
+    Raises ConfigError in words.
+    """
     axes: dict[str, list] = {}
     for text in grids:
         name, _, values = text.partition("=")
@@ -53,7 +56,10 @@ def grid_combinations(grids: Sequence[str]) -> list[dict[str, Any]]:
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-009
 def list_combinations(file: str | Path) -> list[dict[str, Any]]:
-    "The combinations of a YAML (or JSON) list of mappings, or of a CSV table with parameter names above. Raises ConfigError that names the file."
+    """The combinations of a YAML (or JSON) list of mappings, or of a CSV table with parameter names above.
+
+    Raises ConfigError that names the file.
+    """
     path = resolve_path(file)
     try:
         with open(path, encoding="utf-8-sig", newline="") as f:
@@ -74,13 +80,17 @@ def list_combinations(file: str | Path) -> list[dict[str, Any]]:
         or not all(isinstance(r, dict) and r and all(isinstance(k, str) for k in r) for r in rows)
     ):
         raise ConfigError(
-            f"--list: {path} must hold a list of parameters for each run: in YAML lines such as '- {{lr: 0.001, batch_size: 4}}', in CSV a heading of names and a row for each run"
+            f"--list: {path} must hold a list of parameters for each run: in YAML lines such as '- {{lr: 0.001, "
+            f"batch_size: 4}}', in CSV a heading of names and a row for each run"
         )
     return [{ALIASES.get(k, k): v for k, v in row.items()} for row in rows]
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-011
 def with_seeds(combinations: Sequence[dict[str, Any]], seeds: int, first: int) -> list[dict[str, Any]]:
-    "Each combination with the seeds `first`, `first` + 1, …; unchanged for one seed. Raises ConfigError where a combination names a seed itself."
+    """Each combination with the seeds `first`, `first` + 1, …; unchanged for one seed.
+
+    Raises ConfigError where a combination names a seed itself.
+    """
     if seeds == 1:
         return list(combinations)
     if any("seed" in c for c in combinations):
@@ -95,9 +105,10 @@ ITS_OWN = ("name", "output_path", "run_dir", "jobs")  # a sweep sets these for e
 def planned_runs(
     notebook: str, files: Sequence[str], overrides: dict[str, Any], combinations: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """What each run will be: its `name`, the values `tried` (of all parameters that a combination names), and all given `params`.
+    """What each run will be: its `name`, the values `tried`, and all given `params`.
 
-    Raises ConfigError with a line for each combination that cannot be run.
+    `tried` has all parameters that a combination names. Raises ConfigError with a line for each combination that cannot
+    be run.
     """
     if notebook not in SWEPT:
         raise ConfigError(f"a sweep runs {' or '.join(SWEPT)}, not '{notebook}'")
@@ -162,7 +173,10 @@ def create_sweep(
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-020
 def open_sweep(folder: str | Path) -> Run:
-    "The sweep in `folder`. Raises FileNotFoundError or ConfigError if it is none, FileExistsError if another process is running it."
+    """The sweep in `folder`.
+
+    Raises FileNotFoundError or ConfigError if it is none, FileExistsError if another process is running it.
+    """
     sweep = Run(folder)
     if not (sweep.path / "sweep.json").is_file():
         raise ConfigError(f"{sweep.path} is not the folder of a sweep (it has no sweep.json)")
@@ -217,7 +231,11 @@ def _row(sweep: Run, planned_run: dict[str, Any]) -> dict[str, Any]:
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-028
 def runs_table(sweep: Run) -> pd.DataFrame:
-    "A row for each planned run: name, tried values, state (waiting, created, running, done, failed, interrupted, killed), scores, seconds, folder, and why it failed."
+    """A row for each planned run.
+
+    Columns: name, tried values, state (waiting, created, running, done, failed, interrupted, killed), scores, seconds,
+    folder, and why it failed.
+    """
     table = pd.DataFrame([_row(sweep, run) for run in planned(sweep)])
     for column in (*SCORES, "seconds"):
         table[column] = pd.to_numeric(table[column]) if column in table else float("nan")
@@ -239,7 +257,11 @@ def varied(table: pd.DataFrame) -> list[str]:
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-034
 def combinations_table(table: pd.DataFrame) -> pd.DataFrame:
-    "A row for each combination: its values, runs and finished runs, mean and standard deviation ('… sd', nan for one run) of each score, mean seconds."
+    """A row for each combination.
+
+    Columns: its values, runs and finished runs, mean and standard deviation ('… sd', nan for one run) of each score,
+    mean seconds.
+    """
     names, rows = varied(table), []
     for _, part in table.groupby([table[k].map(str) for k in names] or (lambda i: 0), sort=False):
         done = part[part.state == "done"]
@@ -267,7 +289,10 @@ def readable(combinations: pd.DataFrame) -> pd.DataFrame:
     ).drop(columns="runs")
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-037
-CAUTION = "It was chosen by looking at the held-out images, which flatters it; differences smaller than the spread over seeds mean nothing."
+CAUTION = (
+    "It was chosen by looking at the held-out images, which flatters it; differences smaller than the spread over "
+    "seeds mean nothing."
+)
 
 
 def best_combination(combinations: pd.DataFrame, score: str) -> str:
@@ -276,14 +301,20 @@ def best_combination(combinations: pd.DataFrame, score: str) -> str:
         return ""
     best = combinations.astype(object).loc[combinations[score].idxmax()]
     values = label({k: best[k] for k in combinations.columns[: list(combinations.columns).index("runs")]})
-    return f"highest mean {score}: {readable(combinations).loc[best.name, score]}{f' with {values}' if values else ''} ({best.finished} of {best.runs} runs). {CAUTION}"
+    return (
+        f"highest mean {score}: {readable(combinations).loc[best.name, score]}{f' with {values}' if values else ''} "
+        f"({best.finished} of {best.runs} runs). {CAUTION}"
+    )
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-040
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-041
 def sweep_figure(table: pd.DataFrame, score: str) -> Figure:
-    "The score of every finished run (points) and the means (lines) over the values of each parameter (the first four), coloured by the values of the others."
+    """The score of every finished run (points) and the means (lines) over the values of each parameter.
+
+    The first four parameters, coloured by the values of the others.
+    """
     names = varied(table)
     shown = names[:4] or (["seed"] if "seed" in table else ["run"])
     fig = Figure(figsize=(1 + 2.9 * len(shown), 3), dpi=80, layout="constrained")
@@ -318,8 +349,8 @@ def _panel(ax, table: pd.DataFrame, score: str) -> None:
 def run_sweep(sweep: Run, jobs: int | None = None, start: Callable[[Job, int], Process] | None = None) -> pd.DataFrame:
     """Run what is not finished, `jobs` at a time, and return the table of runs.
 
-    Without `jobs`: as many as the parameter jobs says, or all where a scheduler starts them (`start`, see `run_jobs`). A run that fails does not
-    stop the others. The sweep is done when all runs are, else failed, with the reason.
+    Without `jobs`: as many as the parameter jobs says, or all where a scheduler starts them (`start`, see `run_jobs`).
+    A run that fails does not stop the others. The sweep is done when all runs are, else failed, with the reason.
     """
     sweep.lock(patience=0)
     table = runs_table(sweep)
@@ -366,7 +397,10 @@ def _told(row: dict[str, Any]) -> str:
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-050
 def conclude(sweep: Run) -> pd.DataFrame:
-    "Write runs.csv (a row a run), sweep.csv (a row a combination) and figures/sweep.png of what is finished, record the state, and return the table of runs."
+    """Write the tables and the figure of what is finished, record the state, and return the table of runs.
+
+    The files are runs.csv (a row a run), sweep.csv (a row a combination) and figures/sweep.png.
+    """
     table, score = runs_table(sweep), sweep.cfg.eval_metrics
     combinations = combinations_table(table)
     write_text(sweep.path / "runs.csv", table.to_csv(index=False))

@@ -33,7 +33,11 @@ def peak_memory() -> int:
 
 # %% ../../nbs/studies/07_torch_peer.ipynb #cell-007
 def serve(work: Callable[[], float], facts: dict) -> None:
-    "Say `facts` as a line of JSON; then for each number n on the standard input call `work` n times and say the medians of its seconds and processor seconds, and the process's peak memory in bytes."
+    """Say `facts` as a line of JSON, then time `work` as often as the standard input asks.
+
+    For each number n on the standard input call `work` n times and say the medians of its seconds and processor
+    seconds, and the process's peak memory in bytes.
+    """
     print(json.dumps(facts), flush=True)
     for line in sys.stdin:
         clock, processor = [], []
@@ -54,7 +58,10 @@ PEERS = ("unet_fast", "unet_simple", "unet_nested")  # the networks that `Networ
 
 
 class Networks:
-    "Forward passes of unet_fast, unet_simple and unet_nested (not pruned, up-sampled by transposed convolutions): (N, C, H, W) -> logits (N, K, H, W), or a list of the heads of unet_nested."
+    """Forward passes of unet_fast, unet_simple and unet_nested: (N, C, H, W) -> logits (N, K, H, W).
+
+    unet_nested, not pruned and up-sampled by transposed convolutions, gives a list of the logits of its heads.
+    """
 
     def __init__(self, description: dict, p: dict):
         self.network, self.depth, self.stem, self.use_ds, self.p, self.train = (
@@ -189,7 +196,10 @@ def inference(net: Networks, images) -> Callable[[], np.ndarray]:
 
 # %% ../../nbs/studies/07_torch_peer.ipynb #cell-015
 def main(folder: str, task: str, form: str) -> None:
-    "A worker: `task` train or infer, `form` plain or channels_last. Says how far its output is from MindSpore's, and its first loss."
+    """A worker: `task` train or infer, `form` plain or channels_last.
+
+    Says how far its output is from MindSpore's, and its first loss.
+    """
     import torch
 
     net, images, masks = load(Path(folder), form == "channels_last")

@@ -33,9 +33,10 @@ from ..runtime.ranks import Ranks
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-006
 def score_image(forward: Forward, cfg: PredictConfig, sample: Sample) -> tuple[dict, np.ndarray, np.ndarray]:
-    """The zoo's scores of one image as {"dice_coeff", "iou"}, the confusion matrix (K, K) at native size, and the probabilities (K, H, W).
+    """The zoo's scores of one image, its confusion matrix, and the probabilities.
 
-    With `cfg.eval_resize` the zoo's scores too are taken at the label's own size.
+    The scores are {"dice_coeff", "iou"}, the matrix (K, K) at native size, the probabilities (K, H, W). With
+    `cfg.eval_resize` the zoo's scores too are taken at the label's own size.
     """
     p = predict_network_scale(forward, cfg, sample.image)
     native = to_size(p, sample.mask.shape)
@@ -61,8 +62,9 @@ def evaluate(
 
     Several `ranks` share the images, and all of them return the scores of all images.
 
-    `dice_coeff`, `iou`: the zoo's, mean over images (without those in which nothing can be compared). `per_class`, `mean_dice`, `mean_iou`, …: decided classes at native size, see
-    `metrics.overlap.dataset_scores`. `per_image`: a row for each image.
+    `dice_coeff`, `iou`: the zoo's, mean over images (without those in which nothing can be compared). `per_class`,
+    `mean_dice`, `mean_iou`, …: decided classes at native size, see `metrics.overlap.dataset_scores`. `per_image`: a row
+    for each image.
     """
     zoo, matrices = np.zeros((len(images), 2)), np.zeros((len(images), cfg.num_classes, cfg.num_classes), np.int64)
     for i in range(ranks.rank, len(images), ranks.size):
@@ -88,7 +90,10 @@ def log_scores(run: Run, scores: dict) -> None:
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-018
 class PredictionFigures:
-    "Saves a figure for each image it is called with; without `show_eval` it keeps the ones with the lowest and the highest dice for `save_kept`."
+    """Saves a figure for each image it is called with.
+
+    Without `show_eval` it keeps the ones with the lowest and the highest dice for `save_kept`.
+    """
 
     def __init__(self, run: Run, cfg: ScoringConfig):
         self.run, self.cfg, self.kept = run, cfg, []
@@ -112,7 +117,10 @@ class PredictionFigures:
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-019
 class ObjectScores:
-    "Scores the objects of the images it is called with, where the data set has numbered objects beside its masks; class 1 only."
+    """Scores the objects of the images it is called with; class 1 only.
+
+    It does so where the data set has numbered objects beside its masks.
+    """
 
     def __init__(self, cfg: SampleConfig):
         self.truths, self.predictions, self.ids = [], [], []
@@ -126,7 +134,7 @@ class ObjectScores:
         self.ids.append(sample.id)
 
     def result(self) -> dict:
-        "{'objects': scores} as `metrics.objects.object_scores` gives them, or nothing where there are no numbered objects."
+        "{'objects': scores} of `metrics.objects.object_scores`; nothing where there are no numbered objects."
         return {"objects": object_scores(self.truths, self.predictions, self.ids)} if self.ids else {}
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-020
@@ -164,7 +172,10 @@ def score_into(run: Run, forward: Forward, cfg: ScoringConfig, images: ImageSet,
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-026
 def evaluate_checkpoint(cfg: EvaluateConfig, checkpoint: Checkpoint, run: Run) -> Run:
-    "Score `checkpoint` on the held-out images of `cfg` into `run`. Raises ValueError in words for the checkpoint of another network."
+    """Score `checkpoint` on the held-out images of `cfg` into `run`.
+
+    Raises ValueError in words for the checkpoint of another network.
+    """
     with reported(run):
         setup_device(cfg)
         _, val = load_split(cfg)
@@ -181,7 +192,10 @@ def evaluate_checkpoint(cfg: EvaluateConfig, checkpoint: Checkpoint, run: Run) -
 
 # %% ../../nbs/training/03_evaluate.ipynb #cell-028
 def score_levels(cfg: EvaluateConfig, checkpoint: Checkpoint, images: ImageSet) -> list[dict]:
-    "A row for each pruned network L1, L2, … of a UNet++ checkpoint: scores on `images`, trainable parameters, median seconds for an image."
+    """A row for each pruned network L1, L2, … of a UNet++ checkpoint.
+
+    Columns: scores on `images`, trainable parameters, median seconds for an image.
+    """
     rows = []
     for level in range(1, cfg.geometry.levels + 1):
         pruned = cfg.replace(level=level)

@@ -84,14 +84,20 @@ def learning_rates(cfg: OptimizerParams, steps: int) -> np.ndarray:
     if cfg.lr_schedule == "constant":
         return np.full(steps, cfg.lr, np.float32)
     up = max(1, round(cfg.warmup * steps))
-    half_cosine = lambda n, start, end: end + (start - end) * (1 + np.cos(np.pi * np.arange(n) / n)) / 2
+
+    def half_cosine(n: int, start: float, end: float) -> np.ndarray:
+        return end + (start - end) * (1 + np.cos(np.pi * np.arange(n) / n)) / 2
+
     return np.concatenate(
         [half_cosine(up, cfg.lr / 25, cfg.lr), half_cosine(max(steps - up, 1), cfg.lr, cfg.lr / 1e4)]
     )[:steps].astype(np.float32)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-009
 class AdamW(nn.Cell):
-    "Adam with decoupled weight decay: before each step weights shrink by the factor 1 - lr * decay; `lrs` holds the rate of each step."
+    """Adam with decoupled weight decay: before each step weights shrink by the factor 1 - lr * decay.
+
+    `lrs` holds the rate of each step.
+    """
 
     # Around MindSpore's Adam, not derived from it: a compiled `super().construct` would call the overriding one again.
     def __init__(self, params: list, lrs: np.ndarray, decay: float, loss_scale: float = 1.0):
@@ -125,7 +131,10 @@ def loss_scale(cfg: OptimizerParams) -> float:
 
 # %% ../../nbs/training/04_fit.ipynb #cell-016
 def create_step(cfg: TrainConfig, net: nn.Cell, optimizer: nn.Cell, ranks: Ranks = Ranks()) -> Callable[..., ms.Tensor]:
-    "A compiled function (images, masks[, weights]) -> loss that does one training step: images (N, C, H, W) float32, masks int32 and weights float32 (N, H', W')."
+    """A compiled function (images, masks[, weights]) -> loss that does one training step.
+
+    Images (N, C, H, W) float32, masks int32 and weights float32 (N, H', W').
+    """
     loss_of, scale = create_loss(cfg), loss_scale(cfg)
     if amp_level(cfg) != "O0":
         net = ms.amp.auto_mixed_precision(net, amp_level(cfg))
@@ -151,7 +160,10 @@ def create_step(cfg: TrainConfig, net: nn.Cell, optimizer: nn.Cell, ranks: Ranks
 def accumulated_step(
     parts: int, gradient: Callable, optimizer: nn.Cell, mean: MeanOverRanks | None, scale: float
 ) -> Callable[..., ms.Tensor]:
-    "A training step as `create_step` makes it that takes the batch in `parts` and averages what `gradient` gives for each: the loss, and a gradient for each parameter."
+    """A training step as `create_step` makes it that takes the batch in `parts`.
+
+    It averages what `gradient` gives for each: the loss, and a gradient for each parameter.
+    """
     shapes = [(), *(p.shape for p in optimizer.parameters)]
     totals = ms.ParameterTuple(
         [
@@ -183,7 +195,10 @@ def accumulated_step(
 
 # %% ../../nbs/training/04_fit.ipynb #cell-023
 def check_batch_norm(cfg: TrainConfig, net: SegmentationNet) -> None:
-    "Raises ConfigError where BatchNorm would get one value a channel at the lowest level of `net`: the variance would be NaN."
+    """Raises ConfigError where BatchNorm would get one value a channel at the lowest level of `net`.
+
+    The variance would be NaN.
+    """
     name = "crop_size" if cfg.crop_size else "image_size"
     size, images = cfg.crop_size or cfg.image_size, cfg.device_batch // cfg.accumulation_steps
     norms = any(isinstance(cell, nn.BatchNorm2d) for _, cell in net.cells_and_names())
@@ -206,9 +221,9 @@ def check_batch_norm(cfg: TrainConfig, net: SegmentationNet) -> None:
 class Trainer:
     """Network, optimiser and where the training stands: what a checkpoint saves and brings back.
 
-    `epoch` counts complete epochs; `step` and `losses` belong to the one after them. `history` has a row for each epoch,
-    `best` the best score; `step_seconds` is the time of the last step with the wait for its batch. With `should_stop`
-    the training ends after the epoch.
+    `epoch` counts complete epochs; `step` and `losses` belong to the one after them. `history` has a row for each
+    epoch, `best` the best score; `step_seconds` is the time of the last step with the wait for its batch. With
+    `should_stop` the training ends after the epoch.
     """
 
     def __init__(self, cfg: TrainConfig, steps_per_epoch: int, ranks: Ranks = Ranks(), run: Run | None = None):
@@ -349,9 +364,10 @@ def balance(self: Trainer, train: ImageSet) -> list[float]:
 
 # %% ../../nbs/training/04_fit.ipynb #cell-028
 def train_epochs(trainer: Trainer, batches: TrainBatches, val: ImageSet, events: Callback) -> Evaluation | None:
-    """All epochs that are still to do; returns the evaluation of the last one, where `run_eval` makes one, to be written.
+    """All epochs that are still to do; returns the evaluation of the last one, where `run_eval` makes one.
 
-    Raises `TrainingError` when the loss or a weight is no number, KeyboardInterrupt on request, with the state saved.
+    It is still to be written. Raises `TrainingError` when the loss or a weight is no number, KeyboardInterrupt on
+    request, with the state saved.
     """
     cfg, net, evaluation = trainer.cfg, trainer.net, None
     loss_cfg = cfg.replace(class_weights=trainer.class_weights)
@@ -426,9 +442,9 @@ def fit(
 
     Without `run` a new run folder is made; an unfinished `run` goes on where it stopped. With `run_distribute` each
     process that msrun started calls it and gets the folder of its rank. `callbacks` are told what happens, after those
-    of the kit (see `training.callbacks`); `on_step(trainer, loss)` is a callback of one function, called after each step.
-    Raises ConfigError, ValueError or FileNotFoundError for input that cannot be used, TypeError for what is no callback,
-    `TrainingError` for a loss that is no number; the run is then marked as failed, with the reason. Ctrl-C
+    of the kit (see `training.callbacks`); `on_step(trainer, loss)` is a callback of one function, called after each
+    step. Raises ConfigError, ValueError or FileNotFoundError for input that cannot be used, TypeError for what is no
+    callback, `TrainingError` for a loss that is no number; the run is then marked as failed, with the reason. Ctrl-C
     (KeyboardInterrupt) saves the state after the current step.
     """
     yours = Callbacks(callbacks)
@@ -512,7 +528,10 @@ def check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
 
 # %% ../../nbs/training/04_fit.ipynb #cell-036
 def open_run(cfg: TrainConfig, run: Run | None) -> Run:
-    "The folder to train in: a new one, the one that was just started, or that of an unfinished run of the same parameters. Raises FileExistsError or ConfigError in words."
+    """The folder to train in: a new one, the one that was just started, or that of an unfinished run.
+
+    An unfinished run must have the same parameters. Raises FileExistsError or ConfigError in words.
+    """
     if run is None:
         return start_rank_run(cfg)
     if run.status["state"] != "running" or not run.locked:
@@ -521,7 +540,8 @@ def open_run(cfg: TrainConfig, run: Run | None) -> Run:
         if other:
             run.unlock()
             raise ConfigError(
-                f"{run.path} was begun with another {', '.join(other)}; leave `run` away for a new run, or go on with `fit(run.cfg, run)`"
+                f"{run.path} was begun with another {', '.join(other)}; leave `run` away for a new run, or go on "
+                "with `fit(run.cfg, run)`"
             )
         run.set_status("running")
     return run
@@ -532,7 +552,8 @@ def save_split(run: Run, split: dict[str, list[str]]) -> None:
     file = run.path / "split.json"
     if file.is_file() and json.loads(file.read_text()) != split:
         raise ValueError(
-            f"{run.path}: the images are not those that the run began with ({file.name} lists them); bring them back, or start a new run"
+            f"{run.path}: the images are not those that the run began with ({file.name} lists them); bring them "
+            "back, or start a new run"
         )
     write_json(file, split)
 
@@ -541,12 +562,18 @@ DATA_FILES = "data_files.json"  # in the run folder: the digests of the images a
 
 # %% ../../nbs/training/04_fit.ipynb #cell-038
 def data_digests(cfg: TrainConfig) -> dict[str, str]:
-    "The `file_digest` of each image and mask that `load_split` reads, by its path below data_path; none for generated ones."
+    """The `file_digest` of each image and mask that `load_split` reads, by its path below data_path.
+
+    None for generated ones.
+    """
     return {name: file_digest(file) for name, file in source_of(cfg).files().items()}
 
 # %% ../../nbs/training/04_fit.ipynb #cell-039
 def changed_files(folder: Path, now: dict[str, str]) -> list[str]:
-    "The files whose digest in `now` (`data_digests`) is not the one that the run in `folder` noted; none where it noted none."
+    """The files whose digest in `now` (`data_digests`) is not the one that the run in `folder` noted.
+
+    None where it noted none.
+    """
     note = folder / DATA_FILES
     before = read_json(note) if now and note.is_file() else now
     return [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
@@ -560,11 +587,15 @@ def save_digests(run: Run, now: dict[str, str]) -> None:
 
 # %% ../../nbs/training/04_fit.ipynb #cell-041
 def warn_of_changes(run: Run, folder: Path, now: dict[str, str]) -> None:
-    "Warn of the files that are not as they were when the run in `folder` began; the training goes on, as was asked for."
+    """Warn of the files that are not as they were when the run in `folder` began.
+
+    The training goes on, as was asked for.
+    """
     if not (changed := changed_files(folder, now)):
         return
     shown = ", ".join(changed[:20]) + (", …" if len(changed) > 20 else "")
     run.warn(
         f"{len(changed)} of {len(now)} image and mask files are not as they were when {folder.name} began: "
-        f"{shown}. The training goes on with what they hold now; for the result of one state of the data start a new run"
+        f"{shown}. The training goes on with what they hold now; for the result of one state of the data start a "
+        "new run"
     )

@@ -44,14 +44,16 @@ FORMS = {
 
 # %% ../../nbs/training/02_profile.ipynb #cell-010
 def operator_table(folder: str | Path, steps: int = 1) -> pd.DataFrame:
-    """The newest recording in `folder` as a table, the longest operator first: operator (its type), count, ms, ms_each, share of all operators' time (0 … 1).
+    """The newest recording in `folder` as a table, the longest operator first.
 
-    count and ms are those of one of the `steps` that were recorded. Raises FileNotFoundError when nothing was recorded.
+    Columns: operator (its type), count, ms, ms_each, share of all operators' time (0 … 1). count and ms are those of
+    one of the `steps` that were recorded. Raises FileNotFoundError when nothing was recorded.
     """
     files = {p: form for pattern, form in FORMS.items() for p in Path(folder).rglob(pattern)}
     if not files:
         raise FileNotFoundError(
-            f"{folder}: MindSpore's profiler left no table of operators here; is the folder writable, and did a compiled step run while it recorded?"
+            f"{folder}: MindSpore's profiler left no table of operators here; is the folder writable, and did a "
+            "compiled step run while it recorded?"
         )
     newest = max(files, key=lambda p: p.stat().st_mtime_ns)
     kind, count, total, per_ms = files[newest]
