@@ -26,12 +26,11 @@ from .torch_peer import PEERS, serve
 from ..training.events import Callback
 
 # %% auto #0
-__all__ = ['COLORS', 'parse_case', 'case_name', 'write_case', 'work_mindspore', 'work_onnx', 'Worker', 'start_workers',
-           'find_torch', 'check_agreement', 'race', 'side_by_side', 'summary', 'speed_figure', 'scaling_figure',
-           'markdown', 'timed_training', 'time_to_score', 'score_figure', 'rank_speed']
+__all__ = ['COLORS', 'write_case', 'find_torch', 'side_by_side', 'summary', 'speed_figure', 'scaling_figure', 'markdown',
+           'time_to_score', 'score_figure', 'rank_speed']
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-006
-def parse_case(text: str) -> TrainConfig:
+def _parse_case(text: str) -> TrainConfig:
     "The configuration of a case `network:base_channels:batch:side`. Raises ConfigError in words."
     parts = text.split(":")
     if len(parts) != 4 or not all(p.strip().isdigit() for p in parts[1:]) or parts[0].strip() not in PEERS:
@@ -51,7 +50,7 @@ def parse_case(text: str) -> TrainConfig:
     )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-007
-def case_name(cfg: TrainConfig) -> str:
+def _case_name(cfg: TrainConfig) -> str:
     return f"{cfg.model_name}, width {cfg.base_channels}, {cfg.batch_size} × {cfg.crop_size[0]}²"
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-010
@@ -88,7 +87,7 @@ def write_case(cfg: TrainConfig, folder: Path) -> None:
     (folder / "case.json").write_text(json.dumps(cfg.model_dump() | {"depth": cfg.geometry.depth}))
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-013
-def work_mindspore(folder: Path, task: str) -> None:
+def _work_mindspore(folder: Path, task: str) -> None:
     "A worker: the training step of `train.create_step` (task train), or `as_function` (infer)."
     import mindspore as ms
 
@@ -126,7 +125,7 @@ def work_mindspore(folder: Path, task: str) -> None:
     serve(work, facts)
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-014
-def work_onnx(folder: Path) -> None:
+def _work_onnx(folder: Path) -> None:
     "A worker: inference of the exported file with ONNX Runtime."
     import onnxruntime
 
@@ -146,7 +145,7 @@ def work_onnx(folder: Path) -> None:
     )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-016
-class Worker:
+class _Worker:
     """A process that answers `turn(n)` with the medians of n repeats; see `torch_peer.serve`.
 
     Raises ConfigError with its last words when it ends.
@@ -181,7 +180,7 @@ class Worker:
         self.errors.close()
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-017
-def start_workers(folder: Path, task: str, torch_python: str | None) -> list[Worker]:
+def _start_workers(folder: Path, task: str, torch_python: str | None) -> list[_Worker]:
     """The contenders for `task` (train, infer) on the case in `folder`, MindSpore first.
 
     PyTorch with `torch_python`, twice: plain and channels-last.
@@ -190,13 +189,13 @@ def start_workers(folder: Path, task: str, torch_python: str | None) -> list[Wor
     contenders = [
         (
             "MindSpore",
-            [sys.executable, "-c", f"{here}work_mindspore(Path(sys.argv[1]), sys.argv[2])", str(folder), task],
+            [sys.executable, "-c", f"{here}_work_mindspore(Path(sys.argv[1]), sys.argv[2])", str(folder), task],
             None,
         )
     ]
     if task == "infer":
         contenders.append(
-            ("ONNX Runtime", [sys.executable, "-c", f"{here}work_onnx(Path(sys.argv[1]))", str(folder)], None)
+            ("ONNX Runtime", [sys.executable, "-c", f"{here}_work_onnx(Path(sys.argv[1]))", str(folder)], None)
         )
     if torch_python:
         script = "import runpy, sys; runpy.run_path(sys.argv[1])['main'](*sys.argv[2:])"
@@ -209,7 +208,7 @@ def start_workers(folder: Path, task: str, torch_python: str | None) -> list[Wor
     workers = []
     try:
         for contender in contenders:
-            workers.append(Worker(*contender))
+            workers.append(_Worker(*contender))
     except BaseException:
         for worker in workers:
             worker.end()
@@ -228,7 +227,7 @@ def find_torch(python: str) -> str | None:
     return (python or sys.executable) if found.returncode == 0 else None
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-021
-def check_agreement(workers: list[Worker], tolerance: float = 1e-3) -> None:
+def _check_agreement(workers: list[_Worker], tolerance: float = 1e-3) -> None:
     "Raises ConfigError when an output or a first loss is further than `tolerance` from MindSpore's."
     for worker in workers:
         if worker.facts.get("difference", 0) > tolerance:
@@ -243,7 +242,7 @@ def check_agreement(workers: list[Worker], tolerance: float = 1e-3) -> None:
             )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-023
-def race(workers: list[Worker], rounds: int, seconds: float = 1.0) -> pd.DataFrame:
+def _race(workers: list[_Worker], rounds: int, seconds: float = 1.0) -> pd.DataFrame:
     """A row for each turn: round, contender, seconds, processor, peak.
 
     A turn lasts about `seconds`; the order is turned round each time.
@@ -256,6 +255,29 @@ def race(workers: list[Worker], rounds: int, seconds: float = 1.0) -> pd.DataFra
     return pd.DataFrame(rows)
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-024
+def _race_task(cfg: TrainConfig, folder: Path, task: str, rounds: int, torch_python: str | None) -> pd.DataFrame:
+    "All turns of `task` (train, infer) on the case of `cfg`, which is written in `folder`."
+    workers = _start_workers(folder, task, torch_python)
+    try:
+        _check_agreement(workers)
+        facts = pd.DataFrame(
+            {"contender": w.name, "version": w.facts["version"], "difference": w.facts.get("difference", 0.0)}
+            for w in workers
+        )
+        table = _race(workers, rounds).merge(facts, on="contender")
+    finally:
+        for worker in workers:
+            worker.end()
+    return table.assign(
+        case=_case_name(cfg),
+        network=cfg.model_name,
+        width=cfg.base_channels,
+        batch=cfg.batch_size,
+        side=cfg.crop_size[0],
+        task=task,
+    )
+
+# %% ../../nbs/studies/08_benchmark.ipynb #cell-049
 def side_by_side(cases: list[str], rounds: int, torch_python: str | None = None, log=print) -> pd.DataFrame:
     """All turns of all cases.
 
@@ -264,44 +286,17 @@ def side_by_side(cases: list[str], rounds: int, torch_python: str | None = None,
     compute the same.
     """
     tables = []
-    for cfg in [parse_case(text) for text in cases]:
+    for cfg in [_parse_case(text) for text in cases]:
         with tempfile.TemporaryDirectory() as d:
             write_case(cfg, Path(d))
             for task in ("train", "infer"):
-                workers = start_workers(Path(d), task, torch_python)
-                try:
-                    check_agreement(workers)
-                    facts = pd.DataFrame(
-                        [
-                            {
-                                "contender": w.name,
-                                "version": w.facts["version"],
-                                "difference": w.facts.get("difference", 0.0),
-                            }
-                            for w in workers
-                        ]
-                    )
-                    table = race(workers, rounds).merge(facts, on="contender")
-                finally:
-                    for worker in workers:
-                        worker.end()
-                tables.append(
-                    table.assign(
-                        case=case_name(cfg),
-                        network=cfg.model_name,
-                        width=cfg.base_channels,
-                        batch=cfg.batch_size,
-                        side=cfg.crop_size[0],
-                        task=task,
-                    )
-                )
+                table = _race_task(cfg, Path(d), task, rounds, torch_python)
+                medians = table.groupby("contender", sort=False).seconds.median()
                 log(
-                    f"{case_name(cfg)}, {task}: "
-                    + ", ".join(
-                        f"{name} {1e3 * t:.0f} ms"
-                        for name, t in table.groupby("contender", sort=False).seconds.median().items()
-                    )
+                    f"{_case_name(cfg)}, {task}: "
+                    + ", ".join(f"{name} {1e3 * t:.0f} ms" for name, t in medians.items())
                 )
+                tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-028
@@ -434,7 +429,7 @@ def markdown(table: pd.DataFrame, versions: dict[str, str], where: str, day: str
     )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-040
-def timed_training(request: str) -> None:
+def _timed_training(request: str) -> None:
     """What the process does: train as the request (JSON of cfg and the time of the start) says.
 
     The last line of the output is the curve: seconds since the start, epochs' steps and dice.
@@ -473,7 +468,7 @@ def time_to_score(cfg: TrainConfig, seeds: int, scores: list[float], log=print) 
     curves, rows, code = (
         [],
         [],
-        "import sys; from unet_nb.studies.benchmark import timed_training; timed_training(sys.stdin.read())",
+        "import sys; from unet_nb.studies.benchmark import _timed_training; _timed_training(sys.stdin.read())",
     )
     for seed in range(cfg.seed, cfg.seed + seeds):
         values = TrainConfig.of(cfg, seed=seed, run_eval=True, run_dir="", name=f"seed{seed}").model_dump()
@@ -525,52 +520,44 @@ def score_figure(curves: pd.DataFrame, scores: list[float], known: dict[str, flo
     return fig
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-046
+def _rank_history(cfg: TrainConfig, processes: int, batch: int, folder: str) -> pd.DataFrame:
+    "history.csv of a training of the network of `cfg` by `processes` processes, run in `folder`."
+    network = {k: getattr(cfg, k) for k in ("model_name", "base_channels", "crop_size", "optimizer", "loss")}
+    values = network | {
+        "demo_slices": 10,
+        "demo_size": max(cfg.crop_size),
+        "repeat": 4 * processes,
+        "run_eval": False,
+        "output_path": folder,
+        "epochs": 16 * processes,
+        "distribute_epochs": 16 * processes,
+        "batch_size": batch,
+        "distribute_batchsize": batch,
+    }
+    options = [text for k, v in values.items() for text in ("-p", k, str(v))]
+    if processes > 1:
+        options += ["--workers", str(processes)]
+    command = [sys.executable, "-c", "import sys; from unet_nb.cli.command import main; main(sys.argv[1:])"]
+    done = subprocess.run([*command, "run", "train", *options], capture_output=True, text=True)
+    if done.returncode:
+        raise ConfigError(
+            f"benchmark: the training with {processes} processes failed: "
+            f"{(done.stderr.strip().splitlines() or ['without a word'])[-1][:300]}"
+        )
+    return pd.read_csv(Path(done.stdout.splitlines()[-1], "history.csv"))
+
+# %% ../../nbs/studies/08_benchmark.ipynb #cell-050
 def rank_speed(cfg: TrainConfig, ranks: list[int], batch: int = 4, log=print) -> pd.DataFrame:
     """Images a second of the network and crop of `cfg` on the generated stack.
 
-    The median over the epochs after the first, with `batch` images for each of `ranks` processes.
+    The median over the epochs after the first, with `batch` images for each of `ranks` processes. Raises ConfigError
+    with the last words of a training that failed.
     """
     rows = []
     for n in ranks:
         with tempfile.TemporaryDirectory() as d:
-            network = {k: getattr(cfg, k) for k in ("model_name", "base_channels", "crop_size", "optimizer", "loss")}
-            values = network | {
-                "demo_slices": 10,
-                "demo_size": max(cfg.crop_size),
-                "repeat": 4 * n,
-                "run_eval": False,
-                "output_path": d,
-                "epochs": 16 * n,
-                "distribute_epochs": 16 * n,
-                "batch_size": batch,
-                "distribute_batchsize": batch,
-            }
-            options = [text for k, v in values.items() for text in ("-p", k, str(v))] + (
-                ["--workers", str(n)] if n > 1 else []
-            )
-            done = subprocess.run(
-                [
-                    sys.executable,
-                    "-c",
-                    "import sys; from unet_nb.cli.command import main; main(sys.argv[1:])",
-                    "run",
-                    "train",
-                    *options,
-                ],
-                capture_output=True,
-                text=True,
-            )
-            if done.returncode:
-                raise ConfigError(
-                    f"benchmark: the training with {n} processes failed: "
-                    f"{(done.stderr.strip().splitlines() or ['without a word'])[-1][:300]}"
-                )
-            history = pd.read_csv(Path(done.stdout.splitlines()[-1], "history.csv"))
-            rows.append(
-                {
-                    "processes": n,
-                    "images_per_second": float((history.steps.diff() * batch * n / history.seconds.diff()).median()),
-                }
-            )
-            log(f"{n} process{'es' * (n > 1)}: {rows[-1]['images_per_second']:.1f} images/s")
+            history = _rank_history(cfg, n, batch, d)
+        speed = float((history.steps.diff() * batch * n / history.seconds.diff()).median())
+        rows.append({"processes": n, "images_per_second": speed})
+        log(f"{n} process{'es' * (n > 1)}: {speed:.1f} images/s")
     return pd.DataFrame(rows).set_index("processes")

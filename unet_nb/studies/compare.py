@@ -114,7 +114,8 @@ def scores_with_intervals(runs: Sequence[Run], score: str, seed: int = 0) -> pd.
 def permutation_test(differences: Sequence[float], rng: np.random.Generator, samples: int = 20000) -> float:
     """Two-sided p of the paired permutation test for a mean difference of 0.
 
-    Exact up to 14 images, else by random signs.
+    `differences`: (images,), one a pair. Exact up to 14 images, else by random signs. Returns p in (0, 1]; 1 where all
+    differences are 0, or there are none.
     """
     d = np.asarray(differences, float)
     if not len(d) or not d.any():
@@ -128,7 +129,10 @@ def permutation_test(differences: Sequence[float], rng: np.random.Generator, sam
 
 # %% ../../nbs/studies/04_compare.ipynb #cell-020
 def holm(p: Sequence[float]) -> np.ndarray:
-    "p-values corrected for being several (Holm 1979): the smallest times their number, and so on."
+    """p-values (n,) corrected for being several (Holm 1979): the smallest times their number, and so on.
+
+    Returns float (n,) in 0 … 1, in the order of `p`.
+    """
     p = np.asarray(p, float)
     order = p.argsort()
     corrected = np.empty(len(p))

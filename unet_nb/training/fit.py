@@ -4,9 +4,7 @@
 
 # %% auto #0
 __all__ = ['DATA_FILES', 'learning_rates', 'AdamW', 'create_optimizer', 'amp_level', 'loss_scale', 'create_step',
-           'accumulated_step', 'check_batch_norm', 'Trainer', 'train_epochs', 'default_callbacks', 'fit',
-           'check_same_start', 'open_run', 'save_split', 'data_digests', 'changed_files', 'save_digests',
-           'warn_of_changes']
+           'accumulated_step', 'Trainer', 'train_epochs', 'default_callbacks', 'fit', 'data_digests', 'changed_files']
 
 # %% ../../nbs/training/04_fit.ipynb #cell-003
 import json
@@ -22,6 +20,7 @@ import numpy as np
 from fastcore.basics import patch
 from mindspore import nn, ops
 
+# %% ../../nbs/training/04_fit.ipynb #cell-081
 from ..config.groups import ConfigError, OptimizerParams
 from ..config.jobs import TrainConfig
 from ..core.files import file_digest, read_json, write_json
@@ -50,6 +49,8 @@ from unet_nb.runs.checkpoint import (
     save_checkpoint,
 )
 from ..runs.folder import Run, reopen, version_changes
+
+# %% ../../nbs/training/04_fit.ipynb #cell-082
 from ..runtime.device import setup_device
 from unet_nb.runtime.ranks import (
     MeanOverRanks,
@@ -194,7 +195,7 @@ def accumulated_step(
     return step
 
 # %% ../../nbs/training/04_fit.ipynb #cell-023
-def check_batch_norm(cfg: TrainConfig, net: SegmentationNet) -> None:
+def _check_batch_norm(cfg: TrainConfig, net: SegmentationNet) -> None:
     """Raises ConfigError where BatchNorm would get one value a channel at the lowest level of `net`.
 
     The variance would be NaN.
@@ -233,7 +234,7 @@ class Trainer:
         self.source = None  # run folder of another training that this one goes on with
         self.class_weights = cfg.class_weights
         self.net = create_model(cfg)
-        check_batch_norm(cfg, self.net)
+        _check_batch_norm(cfg, self.net)
         self.optimizer = create_optimizer(cfg, self.net, steps_per_epoch * cfg.num_epochs)
 
     @property
@@ -449,7 +450,7 @@ def fit(
     """
     yours = Callbacks(callbacks)
     last = [StepFunction(on_step)] if on_step else []
-    run = open_run(cfg, run)
+    run = _open_run(cfg, run)
     events = Callbacks([*default_callbacks(cfg), yours, *last])
     with run.listening(events.on_log), reported(run):
         trainer, batches, val = _prepare(cfg, run)
@@ -479,9 +480,9 @@ def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSe
     if ranks.is_main:
         check_tracker(cfg)
     train, val = load_split(cfg)
-    save_split(run, {"train": train.ids, "val": val.ids})
+    _save_split(run, {"train": train.ids, "val": val.ids})
     digests = data_digests(cfg) if ranks.is_main else {}
-    save_digests(run, digests)
+    _save_digests(run, digests)
     if source_of(cfg).read_on_demand:
         quick_checks(train, val, cfg.num_classes, cfg.ignore_index, log=run.log)
     batches = TrainBatches(cfg, train, ranks.rank, ranks.size)
@@ -495,8 +496,8 @@ def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSe
     if not trainer.resume_from(run) and cfg.resume:
         run.log(f"resume: {trainer.resume()}")
         if trainer.source:
-            warn_of_changes(run, trainer.source, digests)
-    check_same_start(trainer, train, val)
+            _warn_of_changes(run, trainer.source, digests)
+    _check_same_start(trainer, train, val)
     if cfg.class_weights == "balanced":
         run.log(f"class weights: {trainer.balance(train)}")
     return trainer, batches, val
@@ -520,14 +521,14 @@ def _finish(trainer: Trainer, evaluation: Evaluation | None, val: ImageSet) -> d
     return scores
 
 # %% ../../nbs/training/04_fit.ipynb #cell-035
-def check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
+def _check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
     "Raises ValueError, on all ranks, when they are about to train on different images or from different weights."
     trainer.ranks.check_same("images", repr((train.ids, val.ids)).encode())
     trainer.ranks.check_same("epochs already trained", str(trainer.epoch).encode())
     check_same_weights(trainer.net, trainer.ranks)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-036
-def open_run(cfg: TrainConfig, run: Run | None) -> Run:
+def _open_run(cfg: TrainConfig, run: Run | None) -> Run:
     """The folder to train in: a new one, the one that was just started, or that of an unfinished run.
 
     An unfinished run must have the same parameters. Raises FileExistsError or ConfigError in words.
@@ -547,7 +548,7 @@ def open_run(cfg: TrainConfig, run: Run | None) -> Run:
     return run
 
 # %% ../../nbs/training/04_fit.ipynb #cell-037
-def save_split(run: Run, split: dict[str, list[str]]) -> None:
+def _save_split(run: Run, split: dict[str, list[str]]) -> None:
     "Write split.json. Raises ValueError if the run began with other images."
     file = run.path / "split.json"
     if file.is_file() and json.loads(file.read_text()) != split:
@@ -579,14 +580,14 @@ def changed_files(folder: Path, now: dict[str, str]) -> list[str]:
     return [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
 
 # %% ../../nbs/training/04_fit.ipynb #cell-040
-def save_digests(run: Run, now: dict[str, str]) -> None:
+def _save_digests(run: Run, now: dict[str, str]) -> None:
     "Write data_files.json when the run begins; when it goes on, warn of the files that have changed since."
     if now and not (run.path / DATA_FILES).is_file():
         write_json(run.path / DATA_FILES, now)
-    warn_of_changes(run, run.path, now)
+    _warn_of_changes(run, run.path, now)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-041
-def warn_of_changes(run: Run, folder: Path, now: dict[str, str]) -> None:
+def _warn_of_changes(run: Run, folder: Path, now: dict[str, str]) -> None:
     """Warn of the files that are not as they were when the run in `folder` began.
 
     The training goes on, as was asked for.
