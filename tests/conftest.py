@@ -89,7 +89,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def module_of(notebook: str) -> str:
-    "The module of a reference notebook: data/03_folder.ipynb → data.folder."
+    "The module of a reference notebook: data/06_folder.ipynb → data.folder."
     room, name = notebook.removesuffix(".ipynb").split("/")
     return f"{room}.{name.split('_', 1)[1]}"
 

@@ -884,11 +884,12 @@ def readers(good: Path) -> dict:
     from unet_nb.core.files import write_json
     from unet_nb.data.convert import convert_coco, convert_nuclei
     from unet_nb.data.folder import group_of_ids, load_folder
-    from unet_nb.data.isbi import load_stack
+    from unet_nb.core.reading import Reading
+    from unet_nb.data.samples import open_images
     from unet_nb.exporting.export import open_mindir
     from unet_nb.exporting.infer import config_for_model
-    from unet_nb.inference.files import member_paths, open_note, open_pages
-    from unet_nb.inference.predictor import OnnxPredictor, read_pages
+    from unet_nb.inference.files import member_paths, open_note
+    from unet_nb.inference.predictor import OnnxPredictor
     from unet_nb.runs.checkpoint import load_checkpoint
     from unet_nb.runs.folder import Run, create_run, list_runs, newest_run
     from unet_nb.studies.launch import check_params
@@ -918,13 +919,11 @@ def readers(good: Path) -> dict:
         print(repr(images), *images.ids, file=open(Path(path, "log.txt"), "w", encoding="utf-8"))
 
     def isbi(path: str) -> None:
-        load_stack(path).sum()
+        open_images(path, Reading(axes="ZYX")).stack().sum()
 
     def pages(path: str) -> None:
-        for page in open_pages(Path(path)):
-            np.asarray(page[:]).sum()
-        for page in read_pages(path):
-            page.sum()
+        for page in open_images(path):
+            page[:].sum()
 
     def converted(convert, *args) -> None:
         with tempfile.TemporaryDirectory() as target:

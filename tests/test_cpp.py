@@ -80,7 +80,7 @@ def picture(seed: int, *shape: int, dtype: str) -> np.ndarray:
     ids=["grey", "colour"],
 )
 def test_the_answers_of_the_python_predictor(program, write, size, name, image, tmp_path):
-    from unet_nb.inference.predictor import OnnxPredictor, read_pages
+    from unet_nb.inference.predictor import OnnxPredictor
 
     model = write(**size)
     if image.ndim == 2:
@@ -93,7 +93,8 @@ def test_the_answers_of_the_python_predictor(program, write, size, name, image, 
     assert done.returncode == 0, done.stderr
     assert f"{image.shape[0]} x {image.shape[1]} pixels, Häutchen" in done.stdout
     predictor = OnnxPredictor(model)
-    (page,) = read_pages(tmp_path / name)
+    (page,) = predictor.open(tmp_path / name)
+    page = page[:]
     expected, mask = predictor.predict(page), cv2.imread(str(tmp_path / "mask.png"), cv2.IMREAD_UNCHANGED)
     found = np.fromfile(tmp_path / "p.raw", np.float32).reshape(*page.shape[:2], 2).transpose(2, 0, 1)
     np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -33,6 +33,7 @@ def folder(tmp_path_factory) -> Path:
         folder / "stack.tif",
         np.random.default_rng(0).integers(0, 256, (4, 700, 700), dtype=np.uint8),
         photometric="minisblack",
+        metadata={"axes": "ZYX"},
     )
     return folder
 
@@ -72,3 +73,25 @@ def test_one_process_writes_and_a_killed_one_does_not_block(folder, output):
     assert predict("a.ckpt", "stack.tif", "-o", "whole", cwd=folder).returncode == 0
     assert (folder / output / "stack.tif").read_bytes() == (folder / "whole" / "stack.tif").read_bytes()
     assert sorted(p.name for p in (folder / output).iterdir()) == ["prediction.json", "stack.tif"]
+
+
+def test_the_choices_of_a_reader_on_the_command_line(folder):
+    planes = np.random.default_rng(1).integers(0, 256, (3, 64, 64), dtype=np.uint8)
+    tifffile.imwrite(folder / "planes.tif", planes, photometric="minisblack")
+    refused = predict("a.ckpt", "planes.tif", "-o", "planes", cwd=folder)
+    assert refused.returncode == 1 and "axes='ZYX'" in refused.stderr and "--reading axes=" in refused.stderr
+    read = predict("a.ckpt", "planes.tif", "-o", "planes", "--reading", "axes=ZYX", "--overlay", cwd=folder)
+    assert read.returncode == 0 and "class ids (0 membrane, 1 cell)" in read.stderr, read.stderr
+    assert tifffile.imread(folder / "planes/planes.tif").shape == (3, 64, 64)
+    assert tifffile.imread(folder / "planes/planes_overlay.tif").shape == (3, 64, 64, 3)
+    wrong = predict("a.ckpt", "planes.tif", "-o", "planes", "--reading", "axis=ZYX", cwd=folder)
+    assert wrong.returncode == 1 and "there is no choice 'axis'" in wrong.stderr
+
+
+def test_a_single_output_may_be_written_anew_but_not_a_foreign_one(folder):
+    for model in "aab":
+        assert predict(f"{model}.ckpt", "stack.tif", "-o", "mask.tif", cwd=folder).returncode == 0
+    (folder / "mask.tif").write_bytes(b"drawn by hand")
+    refused = predict("a.ckpt", "stack.tif", "-o", "mask.tif", cwd=folder)
+    assert refused.returncode == 1 and "was changed since unet_nb wrote it" in refused.stderr
+    assert (folder / "mask.tif").read_bytes() == b"drawn by hand"

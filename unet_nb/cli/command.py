@@ -358,6 +358,14 @@ def env(as_json: bool) -> None:
     help="Write only the probability of class 1, as 32-bit TIFF: the ISBI challenge's form, 1 inside a cell.",
 )
 @click.option("--color", is_flag=True, help="Masks in the colours of the classes instead of their ids (PNG).")
+@click.option("--overlay", is_flag=True, help="Also write the classes laid over the image, in colours.")
+@click.option(
+    "--reading",
+    "choices",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How the images are read where their files leave it open (axes=CYX, channels=0,2, …); default: as the model's.",
+)
 @click.option(
     "--tta/--no-tta", default=None, help="Average over flips and quarter turns (default: as the model was trained)."
 )
@@ -372,26 +380,40 @@ def predict(
     probabilities: bool,
     challenge: bool,
     color: bool,
+    overlay: bool,
+    choices: tuple[str, ...],
     tta: bool | None,
     tile: int | None,
     device: str,
 ) -> None:
     "Predict IMAGES (a file, a TIFF stack, a folder) with MODEL: a checkpoint, a run folder, or several, which answer as an ensemble. Started again it goes on."
+    from unet_nb.core.reading import parse_reading
     from unet_nb.inference.files import Wanted, load_predictor, predict_files
 
-    predictor = load_predictor(models, tile, device_target=device, **({} if tta is None else {"tta": tta}))
-    for path in predict_files(predictor, images, output, Wanted(probabilities, challenge, color)):
+    given = {} if tta is None else {"tta": tta}
+    predictor = load_predictor(models, tile, parse_reading(choices), device_target=device, **given)
+    for path in predict_files(predictor, images, output, Wanted(probabilities, challenge, color, overlay)):
         click.echo(path)
+    if not (challenge or color):
+        click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-117
+def _what_masks_hold(names: list[str], overlay: bool) -> str:
+    "A line that says what is in the masks, because ids of 0, 1, … look black in a viewer."
+    shown = [f"{i} {name}" if str(i) != name else name for i, name in enumerate(names[:6])]
+    see = "the overlays show them" if overlay else "--color writes colours, --overlay the classes over the image"
+    ids = ", ".join(shown) + ", …" * (len(names) > 6)
+    return f"the masks hold class ids ({ids}) and look nearly black in a viewer; {see}"
 
 # %% ../../nbs/cli/00_command.ipynb #cell-116
-def _examined(data: str, dataset: str, reading: dict) -> tuple:
+def _examined(data: str, dataset: str, given: dict) -> tuple:
     "What `doctor` examines in the folder `data` and the options for it; without a name the kind is recognised."
     from unet_nb.config.jobs import PrepareConfig
     from unet_nb.core.paths import resolve_path
     from unet_nb.data.sources import recognised, source_of
 
     dataset = dataset or recognised(resolve_path(data))
-    return source_of(PrepareConfig(data_path=data, dataset=dataset, **reading)).examined()
+    return source_of(PrepareConfig(data_path=data, dataset=dataset, **given)).examined()
 
 # %% ../../nbs/cli/00_command.ipynb #cell-016
 @cli.command()
@@ -413,6 +435,20 @@ def _examined(data: str, dataset: str, reading: dict) -> tuple:
     type=click.Choice(["auto", "ids", "half", "nonzero"]),
     help="As the parameter two_class.",
 )
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="VALUE=CLASS",
+    help="As the parameter labels: the class of a number or colour of the masks, such as '#ff0000=1', 2=1 or '*=0'.",
+)
+@click.option(
+    "--reading",
+    "choices",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="As the parameter reading: axes=CYX, channels=0,2, …; for masks mask_alpha=only, mask_palette=indices, ….",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--figure", default=None, metavar="PNG", help="Save examples of the findings as a picture.")
 @click.option("--fix-into", default=None, metavar="DIR", help="Write a corrected copy; the original is never changed.")
@@ -423,16 +459,20 @@ def doctor(
     split: float,
     group_key: str | None,
     two_class: str,
+    labels: tuple[str, ...],
+    choices: tuple[str, ...],
     as_json: bool,
     figure: str | None,
     fix_into: str | None,
 ) -> None:
     "Examine a data set (images and masks, ISBI stacks, a kind of your own): what is wrong, where, and the fix. Exit code 1 for errors."
     from unet_nb.core.paths import resolve_path
+    from unet_nb.core.reading import parse_labels, parse_reading
     from unet_nb.data import doctor as room
 
-    reading = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
-    examined, options = _examined(data, dataset, reading)
+    given = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
+    given |= {"labels": parse_labels(labels, classes), "reading": parse_reading(choices)}
+    examined, options = _examined(data, dataset, given)
     report = room.examine(examined, classes, **options)
     click.echo(report.to_json() if as_json else str(report))
     if figure:

@@ -16,6 +16,7 @@ from .datasets import DatasetName
 from .geometry import NETWORKS, Geometry, geometry_of
 from ..core.colors import PALETTE
 from ..core.errors import ShortTraceback
+from ..core.reading import check_labels, readings
 from ..core.registry import Registry
 
 # %% auto #0
@@ -108,6 +109,17 @@ class DataParams(ClassParams):
     two_class: Literal["auto", "ids", "half", "nonzero"] = param(
         "auto", "folder data, 2 classes: masks as auto (0/1 or black/white), ids, half (of white), nonzero"
     )
+    labels: dict = param({}, "class of each number or colour of masks, {2: 1, '#ff0000': 1, '*': 0}; empty: two_class")
+    reading: dict = param({}, "what files leave open, such as {'axes': 'CYX'}, see core.reading; mask_…: of masks")
+
+    def _check_reading(self) -> str | None:
+        try:
+            readings(self.reading)
+            if self.labels:
+                check_labels(self.labels, self.num_classes)
+        except ValueError as error:
+            return str(error)
+        return None
 
 
 class DemoParams(Params):

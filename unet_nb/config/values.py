@@ -109,7 +109,7 @@ def parse_value(value: Any, annotation: Any) -> Any:
         return ""
     if (
         isinstance(value, str)
-        and any(get_origin(o) is list for o in options)
+        and any(o is dict or get_origin(o) is list for o in options)
         and (str not in options or value.strip().startswith("["))
     ):
         try:

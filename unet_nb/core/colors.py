@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# %% ../../nbs/core/06_colors.ipynb #30508f29
+# %% ../../nbs/core/06_colors.ipynb #cell-004
 PALETTE = [[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178], [213, 94, 0]]
 
 # %% ../../nbs/core/06_colors.ipynb #cell-005
@@ -21,18 +21,29 @@ def color_mask(mask: np.ndarray, colors: Sequence[Sequence[int]], ignore_index: 
     return table[mask]
 
 # %% ../../nbs/core/06_colors.ipynb #cell-006
-def overlay(image: np.ndarray, mask: np.ndarray, colors: Sequence[Sequence[int]], opacity: float = 0.35) -> np.ndarray:
+def overlay(
+    image: np.ndarray,
+    mask: np.ndarray,
+    colors: Sequence[Sequence[int]],
+    opacity: float = 0.35,
+    limits: tuple[int, int] | None = None,  # darkest and brightest value, see `show_image`
+) -> np.ndarray:
     "The classes above 0 laid over an image uint8/uint16 (H, W[, C]), as RGB uint8 (H, W, 3)."
-    rgb = show_image(image)
+    rgb = show_image(image, limits)
     mixed = (1 - opacity) * rgb + opacity * color_mask(mask, colors)
     return np.where((mask > 0)[..., None], mixed, rgb).astype(np.uint8)
 
 # %% ../../nbs/core/06_colors.ipynb #cell-007
-def show_image(image: np.ndarray) -> np.ndarray:
-    "An image uint8/uint16 (H, W[, C]) as RGB uint8 (H, W, 3); 16 bits are stretched from darkest to brightest."
+def show_image(image: np.ndarray, limits: tuple[int, int] | None = None) -> np.ndarray:
+    """An image uint8/uint16 (H, W[, C]) as RGB uint8 (H, W, 3); of more than three channels the first ones.
+
+    16 bits are stretched from darkest to brightest, which are the image's own, or `limits` where it is a part of one.
+    """
     if image.dtype != np.uint8:
-        low, high = int(image.min()), int(image.max())
+        low, high = limits or (int(image.min()), int(image.max()))
         image = ((image.astype(np.float32) - low) / max(high - low, 1) * 255).astype(np.uint8)
     if image.ndim == 2:
         image = image[..., None]
+    if image.shape[2] == 2:
+        image = np.concatenate([image, np.zeros_like(image[..., :1])], axis=2)
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[..., :3]

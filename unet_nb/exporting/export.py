@@ -29,6 +29,7 @@ from ..config.values import real_names
 from ..core.files import atomic_path, write_json
 from ..data.demo import demo_set
 from ..data.pipeline import load_split
+from ..core.reading import readings
 from ..data.samples import ImageSet, resize_image, scale_image, set_channels
 from ..figures.report import reported
 from ..inference.onnx_graph import TOLERANCE, to_onnx
@@ -56,11 +57,13 @@ PATHS = {"data_path", "anno_json", "val_anno_json", "coco_dir", "val_coco_dir", 
 def description(cfg: PredictConfig, net: SegmentationNet, checkpoint: Checkpoint) -> dict[str, Any]:
     "What an exported file says about itself, JSON values; `onnx_infer` documents the parts."
     names = cfg.class_names
+    chosen = readings(cfg.reading)[0].to_json()
+    reading = {"reading": chosen} if chosen else {}  # how files of images are to be read
     history = checkpoint.state.get("history") or [{}]
     return {
         "schema": SCHEMA,
         "network": {"name": cfg.model_name, "parameters": count_parameters(net)},
-        "input": {"channels": cfg.num_channels, "channel_order": cfg.channel_order, "scaling": "[-1, 1]"},
+        "input": {"channels": cfg.num_channels, "channel_order": cfg.channel_order, "scaling": "[-1, 1]", **reading},
         "size": size_description(cfg),
         "output": {"activation": cfg.eval_activate},
         "classes": [{"name": name, "color": cfg.palette[i % len(cfg.palette)]} for i, name in enumerate(names)],

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['tiling_for', 'predict_native', 'average_views', 'with_tta', 'ensemble', 'predict_network_scale', 'predict_image',
-           'to_size', 'TiffPage', 'tiff_pages', 'sole_writer', 'GrowingTiff', 'encode_probability', 'predict_large']
+           'to_size', 'open_new_images', 'sole_writer', 'GrowingTiff', 'encode_probability', 'lay_over',
+           'predict_large']
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-003
 import fcntl
@@ -24,18 +25,12 @@ import tifffile
 
 from ..config.groups import ConfigError
 from ..config.jobs import NetworkConfig, PredictConfig
+from ..core.colors import overlay
 from ..core.files import read_json, write_json
+from ..core.reading import readings
+from ..data.images import ImageFile
 from ..data.pipeline import preprocess_for_network
-from unet_nb.data.samples import (
-    check_claim,
-    check_tiff,
-    has_alpha,
-    plain_stack,
-    resize_image,
-    scale_image,
-    set_channels,
-    without_alpha,
-)
+from ..data.samples import open_images, resize_image, scale_image, set_channels
 from .tiling import Forward, Span, Tiling, blended_spans, predict_bands
 from ..runs.folder import _flock
 
@@ -125,50 +120,10 @@ def to_size(probabilities: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return probabilities
     return np.stack([resize_image(p, size) for p in probabilities])
 
-# %% ../../nbs/inference/00_predict.ipynb #cell-053
-class TiffPage:
-    """A page of an uncompressed TIFF as an image (H, W) or (H, W, C), without alpha: slices are read from the file when
-    they are asked for, nothing stays in memory."""
-
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: int, alpha: bool = False):
-        self.path, self.stored, self.dtype, self.offset, self.alpha = path, shape, dtype, offset, alpha
-        self.shape = without_alpha(np.broadcast_to(np.zeros((), dtype), shape), alpha).shape
-        self.ndim = len(self.shape)
-
-    def __getitem__(self, window) -> np.ndarray:
-        stored = np.memmap(self.path, self.dtype, "r", self.offset, self.stored)
-        return np.array(without_alpha(stored[window], self.alpha))
-
 # %% ../../nbs/inference/00_predict.ipynb #cell-054
-def tiff_pages(path: str | Path, channels: int | None = None) -> list:
-    """The pages of a TIFF, (H, W) or (H, W, C) each: `TiffPage`s where the file can be mapped, arrays in memory where it is compressed.
-
-    Raises FileNotFoundError, or ValueError in words for what is not a stack of images of one size, or may be read in
-    different ways (see `data.core.plain_stack`; `channels` is what the network reads).
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"image not found: {path}")
-    try:
-        with tifffile.TiffFile(path) as tif:
-            check_tiff(tif)
-            count, shape = plain_stack(tif, channels)
-            series, alpha = tif.series[0], has_alpha(tif.pages.first)
-            if series.dataoffset is None:
-                check_claim(tif, count)
-            if series.dataoffset is None:
-                return [without_alpha(page, alpha) for page in series.asarray().reshape(count, *shape)]
-            offset, dtype = series.dataoffset, np.dtype(tif.byteorder + series.dtype.char)
-    except MemoryError:
-        raise ValueError(
-            f"{path}: its compressed pixels do not fit into the memory of this machine; save it uncompressed, which is read in parts"
-        ) from None
-    except Exception as e:  # tifffile raises many kinds
-        raise ValueError(f"{path}: not a TIFF that can be read as it is: {e}") from None
-    size = int(np.prod(shape)) * dtype.itemsize
-    if path.stat().st_size < offset + count * size:
-        raise ValueError(f"{path}: the file is cut off: pixels are missing; copy it again")
-    return [TiffPage(path, shape, dtype, offset + i * size, alpha) for i in range(count)]
+def open_new_images(cfg: PredictConfig, source: str | Path) -> ImageFile:
+    "The pictures of a new file, read as the training images of `cfg` were, see `open_images`."
+    return open_images(source, readings(cfg.reading)[0], cfg.num_channels, cfg.channel_order)
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-057
 @contextmanager
@@ -204,19 +159,21 @@ def sole_writer(path: str | Path) -> Iterator[None]:
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-058
 class GrowingTiff:
-    "A TIFF (Z, H, W), or (H, W) for a single page, written band by band into a hidden `.part` file and renamed when complete. More than 4 GB become a BigTIFF."
+    "A TIFF (Z, H, W) or RGB (Z, H, W, 3), for a single page without Z, written band by band into a hidden `.part` file and renamed when complete. More than 4 GB become a BigTIFF."
 
-    def __init__(self, path: str | Path, shape: tuple[int, int, int], dtype: str):
+    def __init__(self, path: str | Path, shape: tuple[int, ...], dtype: str):
         self.path, self.shape, self.dtype = Path(path), shape, np.dtype(dtype)
         self.part = self.path.with_name(f".{self.path.name}.part")
 
     def create(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        shape = self.shape if self.shape[0] > 1 else self.shape[1:]
-        tifffile.memmap(self.part, shape=shape, dtype=self.dtype, photometric="minisblack").flush()
+        first = int(self.shape[0] == 1)
+        kind = {"photometric": "rgb" if self.shape[3:] else "minisblack"}
+        axes = {"axes": "ZYXS"[first : len(self.shape)]}  # named, so that three slices are not read as channels
+        tifffile.memmap(self.part, shape=self.shape[first:], dtype=self.dtype, metadata=axes, **kind).flush()
 
     def write(self, page: int, first: int, rows: np.ndarray) -> None:
-        "Put `rows` (h, W) into a page, from row `first` on, and onto the disk."
+        "Put `rows` (h, W) or (h, W, 3) into a page, from row `first` on, and onto the disk."
         pixels = tifffile.memmap(self.part, mode="r+")
         pixels.reshape(self.shape)[page, first : first + len(rows)] = rows
         pixels.flush()
@@ -241,6 +198,36 @@ def _page_bands(
     elif not skip:
         yield 0, predict_image(forward, cfg, page[:])
 
+# %% ../../nbs/inference/00_predict.ipynb #cell-073
+def lay_over(
+    cfg: PredictConfig, pixels: np.ndarray, mask: np.ndarray, limits: tuple[int, int] | None = None
+) -> np.ndarray:
+    "The classes of `mask` (h, W) over the pixels that a network of `cfg` reads, RGB uint8 (h, W, 3)."
+    is_bgr = cfg.channel_order == "BGR" and pixels.ndim == 3
+    return overlay(pixels[..., ::-1] if is_bgr else pixels, mask, cfg.palette, limits=limits)
+
+# %% ../../nbs/inference/00_predict.ipynb #cell-075
+def _layer(cfg: PredictConfig, page) -> Callable[[int, np.ndarray], np.ndarray]:
+    "A function that lays classes (h, W) over the rows of a page from a first one on; all bands are stretched alike."
+    limits = None
+    if page.dtype != np.uint8:
+        blocks = [page[top : top + 1024] for top in range(0, page.shape[0], 1024)]
+        limits = min(int(b.min()) for b in blocks), max(int(b.max()) for b in blocks)
+    return lambda first, classes: lay_over(cfg, page[first : first + len(classes)], classes, limits)
+
+# %% ../../nbs/inference/00_predict.ipynb #cell-074
+def _write_band(
+    files: dict[str, GrowingTiff], z: int, first: int, p: np.ndarray, label: int, lay: Callable[..., np.ndarray]
+) -> None:
+    "Write the probabilities (K, h, W) of rows `first` … of page `z`; `lay(first, classes)` gives the rows of the overlay."
+    classes = p.argmax(0).astype(np.uint8)
+    if "mask" in files:
+        files["mask"].write(z, first, classes)
+    if file := files.get("probability"):
+        file.write(z, first, encode_probability(p[label], file.dtype.name))
+    if file := files.get("overlay"):
+        file.write(z, first, lay(first, classes))
+
 # %% ../../nbs/inference/00_predict.ipynb #cell-061
 def predict_large(
     forward: Forward,
@@ -248,6 +235,7 @@ def predict_large(
     source,
     mask: str | Path | None = None,
     probability: str | Path | None = None,
+    laid_over: str | Path | None = None,
     *,
     dtype: str = "uint8",
     label: int = 1,
@@ -256,23 +244,25 @@ def predict_large(
     log: Callable[[str], None] = print,
     every: float = 10.0,
 ) -> list[Path]:
-    """Predict a TIFF (path), or pages (H, W[, C]) of one size, into TIFF files; memory holds a band of tiles, not the image. Returns the files.
+    """Predict a file (path), or pages (H, W[, C]) of one size, into TIFF files; memory holds a band of tiles, not the image. Returns the files.
 
-    `mask`: class ids uint8. `probability`: that of class `label`, as `dtype` uint8 (0 … 255) or float32. `log` gets a line about every `every` seconds.
+    `mask`: class ids uint8. `probability`: that of class `label`, as `dtype` uint8 (0 … 255) or float32. `laid_over`:
+    the classes over the image, RGB uint8. `log` gets a line about every `every` seconds.
     `key` names the network: called again with the same one after an interruption, it goes on after the last finished
     band, unless pixels, tiling or files have changed. Raises FileNotFoundError or ValueError in words, FileExistsError
     while another process writes to one of the files.
     """
-    pages = tiff_pages(source, cfg.num_channels) if isinstance(source, (str, Path)) else source
+    pages = open_new_images(cfg, source) if isinstance(source, (str, Path)) else source
     tiling = tiling or tiling_for(cfg)
     shape = (len(pages), *pages[0].shape[:2])
-    files = {
-        kind: GrowingTiff(path, shape, kind_dtype)
-        for kind, path, kind_dtype in (("mask", mask, "uint8"), ("probability", probability, dtype))
-        if path
+    wanted = {
+        "mask": (mask, shape, "uint8"),
+        "probability": (probability, shape, dtype),
+        "overlay": (laid_over, (*shape, 3), "uint8"),
     }
+    files = {kind: GrowingTiff(*file) for kind, file in wanted.items() if file[0]}
     if not files:
-        raise ValueError("predict_large: give a file for the mask, for the probability, or both")
+        raise ValueError("predict_large: give a file for the mask, the probability, or the overlay")
     with ExitStack() as writers:
         for file in files.values():
             file.path.parent.mkdir(parents=True, exist_ok=True)
@@ -305,11 +295,9 @@ def _grow(
         for file in files.values():
             file.create()
     for z in range(done // per_page, len(pages)):
+        lay = _layer(cfg, pages[z]) if "overlay" in files else None
         for first, p in _page_bands(forward, cfg, pages[z], tiling, done % per_page if z == done // per_page else 0):
-            if "mask" in files:
-                files["mask"].write(z, first, p.argmax(0).astype(np.uint8))
-            if file := files.get("probability"):
-                file.write(z, first, encode_probability(p[label], file.dtype.name))
+            _write_band(files, z, first, p, label, lay)
             done += 1
             write_json(state, {"origin": origin, "done": done})
             report(z, first + p.shape[1])

@@ -26,10 +26,14 @@ from ..config.jobs import PredictConfig, SampleConfig, TrainConfig
 from ..config.recipes import load_params
 from ..core.colors import color_mask, overlay, show_image
 from ..core.errors import short_errors
+from ..core.paths import resolve_path
+from ..core.reading import readings
 from ..data.augment import OPERATIONS, PRESETS, build_augment
 from ..data.doctor import Report, examine
 from ..data.pipeline import load_split, output_margin, train_example, with_border
-from ..data.samples import Sample
+from ..data.images import open_image
+from ..data.pairs import find_pictures
+from ..data.samples import Sample, open_images
 from ..data.sources import evenly, source_of
 from ..figures.plots import error_map
 from .views import View
@@ -442,14 +446,14 @@ def predict_new(run: Run, images: str | Path = "", output: str | Path = "") -> V
     The images are a file, a stack or a folder; by default `new_images`. `output` is the folder for the masks, by
     default `predictions` in the run folder. Raises FileNotFoundError or ValueError in words.
     """
-    from unet_nb.inference.files import find_images, load_predictor, open_pages, predict_files
+    from unet_nb.inference.files import load_predictor, predict_files
 
     source, predictor = images or new_images(run), load_predictor([run.path])
     files = predict_files(predictor, source, output or run.path / "predictions")
     pages = [
         (id, image, mask)
-        for (id, file), out in zip(find_images(source).items(), files)
-        for image, mask in zip(open_pages(file), open_pages(out))
+        for (id, file), out in zip(find_pictures(resolve_path(source)).items(), files)
+        for image, mask in zip(open_images(file, readings(predictor.cfg.reading)[0]), open_image(out))
     ]
     print(f"{len(files)} {'file' if len(files) == 1 else 'files'} written to {files[0].parent}")
 

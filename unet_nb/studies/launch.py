@@ -190,10 +190,13 @@ class RunFailed(ShortTraceback, RuntimeError):
 
 SPEAKING = (
     "ConfigError",
+    "DataError",
     "ValueError",
     "FileNotFoundError",
     "FileExistsError",
     "OSError",
+    "PermissionError",
+    "RunFailed",
     "TrainingError",
     "RuntimeError",
     "StorageError",
@@ -209,8 +212,12 @@ def reason_of(error: BaseException) -> str:
     if _kernel_died(error):
         return "the notebook's process died: it was killed, or the machine ran out of memory"
     if not hasattr(error, "ename"):
-        return f"{type(error).__name__}: {error}"
-    return error.evalue if error.ename in SPEAKING else f"{error.ename}: {error.evalue}"
+        return str(error) if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {error}"
+    if error.ename in SPEAKING:
+        return error.evalue
+    if error.ename == "MemoryError":
+        return "there is not enough memory for this job"
+    return f"a fault of the kit, not of the parameters ({error.ename}); please report it with the notebook"
 
 
 def _kernel_died(error: BaseException) -> bool:
