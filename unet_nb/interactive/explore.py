@@ -30,9 +30,9 @@ from ..core.paths import resolve_path
 from ..core.reading import readings
 from ..data.augment import OPERATIONS, PRESETS, build_augment
 from ..data.doctor import Report, examine
-from ..data.pipeline import load_split, output_margin, train_example, with_border
 from ..data.images import open_image
 from ..data.pairs import find_pictures
+from ..data.pipeline import load_split, output_margin, train_example, with_border
 from ..data.samples import Sample, open_images
 from ..data.sources import evenly, source_of
 from ..figures.plots import error_map
