@@ -31,7 +31,10 @@ from ..training.fit import Trainer, fit
 
 # %% ../../nbs/interactive/04_live.ipynb #cell-006
 def eager(net: nn.Cell) -> Callable[[np.ndarray], np.ndarray]:
-    "`net` as a function of arrays, (N, C, H, W) float32 -> probabilities (N, K, H', W'), without compiling it; it is put back into training mode."
+    """`net` as a function of arrays, (N, C, H, W) float32 -> probabilities (N, K, H', W').
+
+    It is not compiled, and is put back into training mode.
+    """
 
     def forward(x: np.ndarray) -> np.ndarray:
         training = net.training

@@ -26,17 +26,17 @@ from .torch_peer import PEERS, serve
 from ..training.events import Callback
 
 # %% auto #0
-__all__ = ['COLORS', 'parse_case', 'case_name', 'write_case', 'work_mindspore', 'work_onnx', 'Worker', 'start_workers',
-           'find_torch', 'check_agreement', 'race', 'side_by_side', 'summary', 'speed_figure', 'scaling_figure',
-           'markdown', 'timed_training', 'time_to_score', 'score_figure', 'rank_speed']
+__all__ = ['COLORS', 'write_case', 'find_torch', 'side_by_side', 'summary', 'speed_figure', 'scaling_figure', 'markdown',
+           'time_to_score', 'score_figure', 'rank_speed']
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-006
-def parse_case(text: str) -> TrainConfig:
+def _parse_case(text: str) -> TrainConfig:
     "The configuration of a case `network:base_channels:batch:side`. Raises ConfigError in words."
     parts = text.split(":")
     if len(parts) != 4 or not all(p.strip().isdigit() for p in parts[1:]) or parts[0].strip() not in PEERS:
         raise ConfigError(
-            f"bench_cases: '{text}' is not network:base_channels:batch:side with one of {', '.join(PEERS)}; for example unet_fast:32:4:256"
+            f"bench_cases: '{text}' is not network:base_channels:batch:side with one of {', '.join(PEERS)}; for "
+            "example unet_fast:32:4:256"
         )
     width, batch, side = map(int, parts[1:])
     return TrainConfig(
@@ -50,7 +50,7 @@ def parse_case(text: str) -> TrainConfig:
     )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-007
-def case_name(cfg: TrainConfig) -> str:
+def _case_name(cfg: TrainConfig) -> str:
     return f"{cfg.model_name}, width {cfg.base_channels}, {cfg.batch_size} × {cfg.crop_size[0]}²"
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-010
@@ -87,7 +87,7 @@ def write_case(cfg: TrainConfig, folder: Path) -> None:
     (folder / "case.json").write_text(json.dumps(cfg.model_dump() | {"depth": cfg.geometry.depth}))
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-013
-def work_mindspore(folder: Path, task: str) -> None:
+def _work_mindspore(folder: Path, task: str) -> None:
     "A worker: the training step of `train.create_step` (task train), or `as_function` (infer)."
     import mindspore as ms
 
@@ -110,23 +110,32 @@ def work_mindspore(folder: Path, task: str) -> None:
             create_step(cfg, net.set_train(), create_optimizer(cfg, net, 100_000)),
             (ms.Tensor(images), ms.Tensor(masks)),
         )
-        work = lambda: float(step(*batch).asnumpy())
+
+        def work() -> float:
+            return float(step(*batch).asnumpy())
+
         facts["loss"] = work()
     else:
         forward = as_function(net)
-        work = lambda: forward(images)
+
+        def work() -> np.ndarray:
+            return forward(images)
+
         facts["difference"] = float(np.abs(work() - np.load(folder / "output.npy")).max())
     serve(work, facts)
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-014
-def work_onnx(folder: Path) -> None:
+def _work_onnx(folder: Path) -> None:
     "A worker: inference of the exported file with ONNX Runtime."
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
     with np.load(folder / "batch.npz") as file:
         inputs = {session.get_inputs()[0].name: file["images"]}
-    work = lambda: session.run(None, inputs)[0]  # (N, H, W, K), as the zoo's files
+
+    def work() -> np.ndarray:
+        return session.run(None, inputs)[0]  # (N, H, W, K), as the zoo's files
+
     serve(
         work,
         {
@@ -136,8 +145,11 @@ def work_onnx(folder: Path) -> None:
     )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-016
-class Worker:
-    "A process that answers `turn(n)` with the medians of n repeats; see `torch_peer.serve`. Raises ConfigError with its last words when it ends."
+class _Worker:
+    """A process that answers `turn(n)` with the medians of n repeats; see `torch_peer.serve`.
+
+    Raises ConfigError with its last words when it ends.
+    """
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str] | None = None):
         self.name, self.errors = name, tempfile.TemporaryFile("w+")
@@ -168,19 +180,22 @@ class Worker:
         self.errors.close()
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-017
-def start_workers(folder: Path, task: str, torch_python: str | None) -> list[Worker]:
-    "The contenders for `task` (train, infer) on the case in `folder`, MindSpore first; PyTorch with `torch_python`, twice: plain and channels-last."
+def _start_workers(folder: Path, task: str, torch_python: str | None) -> list[_Worker]:
+    """The contenders for `task` (train, infer) on the case in `folder`, MindSpore first.
+
+    PyTorch with `torch_python`, twice: plain and channels-last.
+    """
     here = "import sys; from pathlib import Path; from unet_nb.studies import benchmark; benchmark."
     contenders = [
         (
             "MindSpore",
-            [sys.executable, "-c", f"{here}work_mindspore(Path(sys.argv[1]), sys.argv[2])", str(folder), task],
+            [sys.executable, "-c", f"{here}_work_mindspore(Path(sys.argv[1]), sys.argv[2])", str(folder), task],
             None,
         )
     ]
     if task == "infer":
         contenders.append(
-            ("ONNX Runtime", [sys.executable, "-c", f"{here}work_onnx(Path(sys.argv[1]))", str(folder)], None)
+            ("ONNX Runtime", [sys.executable, "-c", f"{here}_work_onnx(Path(sys.argv[1]))", str(folder)], None)
         )
     if torch_python:
         script = "import runpy, sys; runpy.run_path(sys.argv[1])['main'](*sys.argv[2:])"
@@ -193,7 +208,7 @@ def start_workers(folder: Path, task: str, torch_python: str | None) -> list[Wor
     workers = []
     try:
         for contender in contenders:
-            workers.append(Worker(*contender))
+            workers.append(_Worker(*contender))
     except BaseException:
         for worker in workers:
             worker.end()
@@ -212,21 +227,26 @@ def find_torch(python: str) -> str | None:
     return (python or sys.executable) if found.returncode == 0 else None
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-021
-def check_agreement(workers: list[Worker], tolerance: float = 1e-3) -> None:
+def _check_agreement(workers: list[_Worker], tolerance: float = 1e-3) -> None:
     "Raises ConfigError when an output or a first loss is further than `tolerance` from MindSpore's."
     for worker in workers:
         if worker.facts.get("difference", 0) > tolerance:
             raise ConfigError(
-                f"benchmark: {worker.name}'s output differs from MindSpore's by {worker.facts['difference']:.1e}; they would not be compared at the same work"
+                f"benchmark: {worker.name}'s output differs from MindSpore's by "
+                f"{worker.facts['difference']:.1e}; they would not be compared at the same work"
             )
         if abs(worker.facts.get("loss", 0) - workers[0].facts.get("loss", 0)) > tolerance:
             raise ConfigError(
-                f"benchmark: the first loss is {workers[0].facts['loss']} with {workers[0].name} and {worker.facts['loss']} with {worker.name}"
+                f"benchmark: the first loss is {workers[0].facts['loss']} with {workers[0].name} and "
+                f"{worker.facts['loss']} with {worker.name}"
             )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-023
-def race(workers: list[Worker], rounds: int, seconds: float = 1.0) -> pd.DataFrame:
-    "A row for each turn: round, contender, seconds, processor, peak. A turn lasts about `seconds`; the order is turned round each time."
+def _race(workers: list[_Worker], rounds: int, seconds: float = 1.0) -> pd.DataFrame:
+    """A row for each turn: round, contender, seconds, processor, peak.
+
+    A turn lasts about `seconds`; the order is turned round each time.
+    """
     repeats = {w: int(np.clip(seconds / w.turn(2)["seconds"], 1, 50)) for w in workers}
     rows = []
     for i in range(rounds):
@@ -235,55 +255,57 @@ def race(workers: list[Worker], rounds: int, seconds: float = 1.0) -> pd.DataFra
     return pd.DataFrame(rows)
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-024
-def side_by_side(cases: list[str], rounds: int, torch_python: str | None = None, log=print) -> pd.DataFrame:
-    """All turns of all cases: columns case, network, width, batch, side, task (train, infer), contender, version, difference, round, seconds, processor (seconds of all threads), peak (bytes of the process).
+def _race_task(cfg: TrainConfig, folder: Path, task: str, rounds: int, torch_python: str | None) -> pd.DataFrame:
+    "All turns of `task` (train, infer) on the case of `cfg`, which is written in `folder`."
+    workers = _start_workers(folder, task, torch_python)
+    try:
+        _check_agreement(workers)
+        facts = pd.DataFrame(
+            {"contender": w.name, "version": w.facts["version"], "difference": w.facts.get("difference", 0.0)}
+            for w in workers
+        )
+        table = _race(workers, rounds).merge(facts, on="contender")
+    finally:
+        for worker in workers:
+            worker.end()
+    return table.assign(
+        case=_case_name(cfg),
+        network=cfg.model_name,
+        width=cfg.base_channels,
+        batch=cfg.batch_size,
+        side=cfg.crop_size[0],
+        task=task,
+    )
 
-    Raises ConfigError where the contenders do not compute the same.
+# %% ../../nbs/studies/08_benchmark.ipynb #cell-049
+def side_by_side(cases: list[str], rounds: int, torch_python: str | None = None, log=print) -> pd.DataFrame:
+    """All turns of all cases.
+
+    Columns: case, network, width, batch, side, task (train, infer), contender, version, difference, round, seconds,
+    processor (seconds of all threads), peak (bytes of the process). Raises ConfigError where the contenders do not
+    compute the same.
     """
     tables = []
-    for cfg in [parse_case(text) for text in cases]:
+    for cfg in [_parse_case(text) for text in cases]:
         with tempfile.TemporaryDirectory() as d:
             write_case(cfg, Path(d))
             for task in ("train", "infer"):
-                workers = start_workers(Path(d), task, torch_python)
-                try:
-                    check_agreement(workers)
-                    facts = pd.DataFrame(
-                        [
-                            {
-                                "contender": w.name,
-                                "version": w.facts["version"],
-                                "difference": w.facts.get("difference", 0.0),
-                            }
-                            for w in workers
-                        ]
-                    )
-                    table = race(workers, rounds).merge(facts, on="contender")
-                finally:
-                    for worker in workers:
-                        worker.end()
-                tables.append(
-                    table.assign(
-                        case=case_name(cfg),
-                        network=cfg.model_name,
-                        width=cfg.base_channels,
-                        batch=cfg.batch_size,
-                        side=cfg.crop_size[0],
-                        task=task,
-                    )
-                )
+                table = _race_task(cfg, Path(d), task, rounds, torch_python)
+                medians = table.groupby("contender", sort=False).seconds.median()
                 log(
-                    f"{case_name(cfg)}, {task}: "
-                    + ", ".join(
-                        f"{name} {1e3 * t:.0f} ms"
-                        for name, t in table.groupby("contender", sort=False).seconds.median().items()
-                    )
+                    f"{_case_name(cfg)}, {task}: "
+                    + ", ".join(f"{name} {1e3 * t:.0f} ms" for name, t in medians.items())
                 )
+                tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-028
 def summary(turns: pd.DataFrame) -> pd.DataFrame:
-    "A row for each case, task and contender: ms (median), q1 and q3 (quartiles), processor_ms, ratio (MindSpore's time / its time, median over the rounds: above 1 it is faster than MindSpore), peak_mib."
+    """A row for each case, task and contender.
+
+    Columns: ms (median), q1 and q3 (quartiles), processor_ms, ratio (MindSpore's time / its time, median over the
+    rounds: above 1 it is faster than MindSpore), peak_mib.
+    """
     rows = []
     for (case, task), table in turns.groupby(["case", "task"], sort=False):
         ours = table[table.contender == "MindSpore"].set_index("round").seconds
@@ -341,7 +363,10 @@ def speed_figure(table: pd.DataFrame) -> plt.Figure:
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-034
 def scaling_figure(turns: pd.DataFrame) -> plt.Figure | None:
-    "Median ms of a training step over batch, side and width, for the cases that differ from the first in only one of them; None where there are none."
+    """Median ms of a training step over batch, side and width.
+
+    Of the cases that differ from the first in only one of them; None where there are none.
+    """
     turns = turns[(turns.task == "train") & (turns.network == turns.network.iloc[0])]
     base, varied = turns.iloc[0], {}
     for key, others in {"batch": ["side", "width"], "side": ["batch", "width"], "width": ["batch", "side"]}.items():
@@ -376,7 +401,10 @@ def scaling_figure(turns: pd.DataFrame) -> plt.Figure | None:
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-037
 def markdown(table: pd.DataFrame, versions: dict[str, str], where: str, day: str) -> str:
-    "`summary` as Markdown, a line for each case and task, with each contender's median in ms and MindSpore's share of it in brackets."
+    """`summary` as Markdown, a line for each case and task.
+
+    With each contender's median in ms and MindSpore's share of it in brackets.
+    """
     names = list(table.contender.unique())
     lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for (case, task), rows in table.groupby(["case", "task"], sort=False):
@@ -393,13 +421,19 @@ def markdown(table: pd.DataFrame, versions: dict[str, str], where: str, day: str
         [
             *lines,
             "",
-            f"{where}; {used}; {day}. Medians of turns taken by each in turn; in brackets: how many times as fast as MindSpore, round by round. MiB: the peak of the process.",
+            (
+                f"{where}; {used}; {day}. Medians of turns taken by each in turn; in brackets: how many times as "
+                "fast as MindSpore, round by round. MiB: the peak of the process."
+            ),
         ]
     )
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-040
-def timed_training(request: str) -> None:
-    "What the process does: train as the request (JSON of cfg and the time of the start) says; the last line of the output is the curve, seconds since the start, epochs' steps and dice."
+def _timed_training(request: str) -> None:
+    """What the process does: train as the request (JSON of cfg and the time of the start) says.
+
+    The last line of the output is the curve: seconds since the start, epochs' steps and dice.
+    """
     wanted = json.loads(request)
     from unet_nb.runs.folder import start_run
     from unet_nb.training.fit import fit
@@ -426,11 +460,15 @@ def timed_training(request: str) -> None:
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-041
 def time_to_score(cfg: TrainConfig, seeds: int, scores: list[float], log=print) -> tuple[pd.DataFrame, pd.DataFrame]:
-    "The curves (seed, seconds, steps, dice_coeff) of `seeds` trainings, and a row for each seed: seconds to each of `scores` (NaN where it was not reached), the last dice and the seconds to the end."
+    """The curves (seed, seconds, steps, dice_coeff) of `seeds` trainings, and a row for each seed.
+
+    Columns of the rows: seconds to each of `scores` (NaN where it was not reached), the last dice and the seconds to
+    the end.
+    """
     curves, rows, code = (
         [],
         [],
-        "import sys; from unet_nb.studies.benchmark import timed_training; timed_training(sys.stdin.read())",
+        "import sys; from unet_nb.studies.benchmark import _timed_training; _timed_training(sys.stdin.read())",
     )
     for seed in range(cfg.seed, cfg.seed + seeds):
         values = TrainConfig.of(cfg, seed=seed, run_eval=True, run_dir="", name=f"seed{seed}").model_dump()
@@ -442,7 +480,8 @@ def time_to_score(cfg: TrainConfig, seeds: int, scores: list[float], log=print) 
         )
         if done.returncode:
             raise ConfigError(
-                f"benchmark: the training with seed {seed} failed: {(done.stderr.strip().splitlines() or ['without a word'])[-1][:300]}"
+                f"benchmark: the training with seed {seed} failed: "
+                f"{(done.stderr.strip().splitlines() or ['without a word'])[-1][:300]}"
             )
         curve = pd.DataFrame(json.loads(done.stdout.splitlines()[-1])).drop(columns="run").assign(seed=seed)
         reached = {f"to {s:g}": curve.seconds[curve.dice_coeff >= s].min() for s in scores}
@@ -462,7 +501,10 @@ def time_to_score(cfg: TrainConfig, seeds: int, scores: list[float], log=print) 
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-043
 def score_figure(curves: pd.DataFrame, scores: list[float], known: dict[str, float] | None = None) -> plt.Figure:
-    "Dice over seconds since the start of the process, a line for each seed; `scores` as dashed lines, `known` seconds of others as dotted ones."
+    """Dice over seconds since the start of the process, a line for each seed.
+
+    `scores` as dashed lines, `known` seconds of others as dotted ones.
+    """
     fig, ax = plt.subplots(figsize=(6, 3), dpi=80)
     for seed, curve in curves.groupby("seed"):
         ax.plot(curve.seconds, curve.dice_coeff, "o-", ms=3, lw=1, label=f"seed {seed}")
@@ -478,48 +520,44 @@ def score_figure(curves: pd.DataFrame, scores: list[float], known: dict[str, flo
     return fig
 
 # %% ../../nbs/studies/08_benchmark.ipynb #cell-046
+def _rank_history(cfg: TrainConfig, processes: int, batch: int, folder: str) -> pd.DataFrame:
+    "history.csv of a training of the network of `cfg` by `processes` processes, run in `folder`."
+    network = {k: getattr(cfg, k) for k in ("model_name", "base_channels", "crop_size", "optimizer", "loss")}
+    values = network | {
+        "demo_slices": 10,
+        "demo_size": max(cfg.crop_size),
+        "repeat": 4 * processes,
+        "run_eval": False,
+        "output_path": folder,
+        "epochs": 16 * processes,
+        "distribute_epochs": 16 * processes,
+        "batch_size": batch,
+        "distribute_batchsize": batch,
+    }
+    options = [text for k, v in values.items() for text in ("-p", k, str(v))]
+    if processes > 1:
+        options += ["--workers", str(processes)]
+    command = [sys.executable, "-c", "import sys; from unet_nb.cli.command import main; main(sys.argv[1:])"]
+    done = subprocess.run([*command, "run", "train", *options], capture_output=True, text=True)
+    if done.returncode:
+        raise ConfigError(
+            f"benchmark: the training with {processes} processes failed: "
+            f"{(done.stderr.strip().splitlines() or ['without a word'])[-1][:300]}"
+        )
+    return pd.read_csv(Path(done.stdout.splitlines()[-1], "history.csv"))
+
+# %% ../../nbs/studies/08_benchmark.ipynb #cell-050
 def rank_speed(cfg: TrainConfig, ranks: list[int], batch: int = 4, log=print) -> pd.DataFrame:
-    "Images a second (median over the epochs after the first) of the network and crop of `cfg` on the generated stack, with `batch` images for each of `ranks` processes."
+    """Images a second of the network and crop of `cfg` on the generated stack.
+
+    The median over the epochs after the first, with `batch` images for each of `ranks` processes. Raises ConfigError
+    with the last words of a training that failed.
+    """
     rows = []
     for n in ranks:
         with tempfile.TemporaryDirectory() as d:
-            network = {k: getattr(cfg, k) for k in ("model_name", "base_channels", "crop_size", "optimizer", "loss")}
-            values = network | {
-                "demo_slices": 10,
-                "demo_size": max(cfg.crop_size),
-                "repeat": 4 * n,
-                "run_eval": False,
-                "output_path": d,
-                "epochs": 16 * n,
-                "distribute_epochs": 16 * n,
-                "batch_size": batch,
-                "distribute_batchsize": batch,
-            }
-            options = [text for k, v in values.items() for text in ("-p", k, str(v))] + (
-                ["--workers", str(n)] if n > 1 else []
-            )
-            done = subprocess.run(
-                [
-                    sys.executable,
-                    "-c",
-                    "import sys; from unet_nb.cli.command import main; main(sys.argv[1:])",
-                    "run",
-                    "train",
-                    *options,
-                ],
-                capture_output=True,
-                text=True,
-            )
-            if done.returncode:
-                raise ConfigError(
-                    f"benchmark: the training with {n} processes failed: {(done.stderr.strip().splitlines() or ['without a word'])[-1][:300]}"
-                )
-            history = pd.read_csv(Path(done.stdout.splitlines()[-1], "history.csv"))
-            rows.append(
-                {
-                    "processes": n,
-                    "images_per_second": float((history.steps.diff() * batch * n / history.seconds.diff()).median()),
-                }
-            )
-            log(f"{n} process{'es' * (n > 1)}: {rows[-1]['images_per_second']:.1f} images/s")
+            history = _rank_history(cfg, n, batch, d)
+        speed = float((history.steps.diff() * batch * n / history.seconds.diff()).median())
+        rows.append({"processes": n, "images_per_second": speed})
+        log(f"{n} process{'es' * (n > 1)}: {speed:.1f} images/s")
     return pd.DataFrame(rows).set_index("processes")

@@ -28,7 +28,10 @@ def scored(run: Run) -> bool:
 
 # %% ../../nbs/studies/04_compare.ipynb #cell-007
 def find_runs(wanted: Sequence[str], output_path: str, newest: int = 4) -> list[Run]:
-    "The finished runs that `wanted` names (folders, or names or patterns below `output_path`), in that order; without any the `newest` that scored the same images. Raises ConfigError in words."
+    """The finished runs that `wanted` names, in that order; without any the `newest` that scored the same images.
+
+    `wanted`: folders, or names or patterns below `output_path`. Raises ConfigError in words.
+    """
     root, found = resolve_path(output_path), []
     for name in wanted:
         folders = (
@@ -72,7 +75,10 @@ def different_params(runs: Sequence[Run]) -> pd.DataFrame:
 
 # %% ../../nbs/studies/04_compare.ipynb #cell-015
 def image_scores(runs: Sequence[Run], score: str) -> pd.DataFrame:
-    "A score of every image (rows, by id) in every run (columns); nan where a run has not scored it. Raises ConfigError where no run has such a score."
+    """A score of every image (rows, by id) in every run (columns); nan where a run has not scored it.
+
+    Raises ConfigError where no run has such a score.
+    """
     columns = {run.path.name: {row["id"]: row.get(score) for row in run.metrics["per_image"]} for run in runs}
     table = pd.DataFrame({name: pd.Series(values, dtype=float) for name, values in columns.items()}).sort_index()
     if table.isna().all(axis=None):
@@ -81,7 +87,11 @@ def image_scores(runs: Sequence[Run], score: str) -> pd.DataFrame:
 
 # %% ../../nbs/studies/04_compare.ipynb #cell-016
 def scores_with_intervals(runs: Sequence[Run], score: str, seed: int = 0) -> pd.DataFrame:
-    "A row for each run: number of images, mean of `score` with its 95 % bootstrap interval over images, lowest image, seconds of training."
+    """A row for each run.
+
+    Columns: number of images, mean of `score` with its 95 % bootstrap interval over images, lowest image, seconds of
+    training.
+    """
     table, rows = image_scores(runs, score), []
     for run in runs:
         values = table[run.path.name].dropna()
@@ -102,7 +112,11 @@ def scores_with_intervals(runs: Sequence[Run], score: str, seed: int = 0) -> pd.
 
 # %% ../../nbs/studies/04_compare.ipynb #cell-019
 def permutation_test(differences: Sequence[float], rng: np.random.Generator, samples: int = 20000) -> float:
-    "Two-sided p of the paired permutation test for a mean difference of 0: exact up to 14 images, else by random signs."
+    """Two-sided p of the paired permutation test for a mean difference of 0.
+
+    `differences`: (images,), one a pair. Exact up to 14 images, else by random signs. Returns p in (0, 1]; 1 where all
+    differences are 0, or there are none.
+    """
     d = np.asarray(differences, float)
     if not len(d) or not d.any():
         return 1.0
@@ -115,7 +129,10 @@ def permutation_test(differences: Sequence[float], rng: np.random.Generator, sam
 
 # %% ../../nbs/studies/04_compare.ipynb #cell-020
 def holm(p: Sequence[float]) -> np.ndarray:
-    "p-values corrected for being several (Holm 1979): the smallest times their number, and so on."
+    """p-values (n,) corrected for being several (Holm 1979): the smallest times their number, and so on.
+
+    Returns float (n,) in 0 … 1, in the order of `p`.
+    """
     p = np.asarray(p, float)
     order = p.argsort()
     corrected = np.empty(len(p))
@@ -126,9 +143,16 @@ def holm(p: Sequence[float]) -> np.ndarray:
 def verdict(
     differences: pd.Series, p: float, low: float, high: float, name: str, baseline: str, comparisons: int = 1
 ) -> str:
-    "What a paired comparison means, in words. `differences`: per image, run minus baseline; `p`: corrected for `comparisons`; `low`, `high`: 95 % interval of the mean difference."
+    """What a paired comparison means, in words.
+
+    `differences`: per image, run minus baseline; `p`: corrected for `comparisons`; `low`, `high`: 95 % interval of the
+    mean difference.
+    """
     n, mean, wins = len(differences), differences.mean(), int((differences > 0).sum())
-    facts = f"{name} is {abs(mean):.4f} {'above' if mean > 0 else 'below'} {baseline} on average (95 % from {low:+.4f} to {high:+.4f}), higher on {wins} of {n} images; p = {p:.3f}."
+    facts = (
+        f"{name} is {abs(mean):.4f} {'above' if mean > 0 else 'below'} {baseline} on average (95 % from {low:+.4f} "
+        f"to {high:+.4f}), higher on {wins} of {n} images; p = {p:.3f}."
+    )
     if n < 2:
         return f"{name} and {baseline} have {n} image{'' if n == 1 else 's'} in common: nothing can be said."
     if not differences.any():
@@ -136,7 +160,10 @@ def verdict(
     smallest = min(1, comparisons * 2 / 2**n)
     if smallest > 0.05:
         several = f" and {comparisons} comparisons" if comparisons > 1 else ""
-        return f"{facts} With {n} images{several} no difference could pass this test (p is at least {smallest:.3f}); score more images, by cross-validation for example."
+        return (
+            f"{facts} With {n} images{several} no difference could pass this test (p is at least {smallest:.3f}); "
+            "score more images, by cross-validation for example."
+        )
     if p <= 0.05:
         word = "The difference is larger than chance among images explains."
     else:
@@ -146,7 +173,10 @@ def verdict(
 
 # %% ../../nbs/studies/04_compare.ipynb #cell-024
 def paired_tests(runs: Sequence[Run], score: str, seed: int = 0) -> pd.DataFrame:
-    "Each run against the first on the images that both scored: mean difference with 95 % interval, wins, p (permutation, Holm-corrected), and a verdict in words."
+    """Each run against the first on the images that both scored.
+
+    Mean difference with 95 % interval, wins, p (permutation, Holm-corrected), and a verdict in words.
+    """
     table, rows = image_scores(runs, score), []
     for run in runs[1:]:
         d = (table[run.path.name] - table[runs[0].path.name]).dropna()
@@ -173,8 +203,10 @@ def paired_tests(runs: Sequence[Run], score: str, seed: int = 0) -> pd.DataFrame
 
 # %% ../../nbs/studies/04_compare.ipynb #cell-027
 CAUTION = (
-    "The test asks whether these networks differ on images like these. It does not know how much the score moves from one training to the next with another seed; "
-    "before a method is called better, train each with several seeds. Slices of one stack resemble each other, which makes p smaller than it should be."
+    "The test asks whether these networks differ on images like these. It does not know how much the score "
+    "moves from one training to the next with another seed; "
+    "before a method is called better, train each with several seeds. Slices of one stack resemble each other, "
+    "which makes p smaller than it should be."
 )
 
 # %% ../../nbs/studies/04_compare.ipynb #cell-029

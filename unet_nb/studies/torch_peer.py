@@ -33,7 +33,11 @@ def peak_memory() -> int:
 
 # %% ../../nbs/studies/07_torch_peer.ipynb #cell-007
 def serve(work: Callable[[], float], facts: dict) -> None:
-    "Say `facts` as a line of JSON; then for each number n on the standard input call `work` n times and say the medians of its seconds and processor seconds, and the process's peak memory in bytes."
+    """Say `facts` as a line of JSON, then time `work` as often as the standard input asks.
+
+    For each number n on the standard input call `work` n times and say the medians of its seconds and processor
+    seconds, and the process's peak memory in bytes.
+    """
     print(json.dumps(facts), flush=True)
     for line in sys.stdin:
         clock, processor = [], []
@@ -52,43 +56,12 @@ def serve(work: Callable[[], float], facts: dict) -> None:
 # %% ../../nbs/studies/07_torch_peer.ipynb #cell-009
 PEERS = ("unet_fast", "unet_simple", "unet_nested")  # the networks that `Networks` writes down
 
+# %% ../../nbs/studies/07_torch_peer.ipynb #cell-020
+class _Layers:
+    "The layers of the networks, with the weights `p` by name: maps (N, C, H, W)."
 
-class Networks:
-    "Forward passes of unet_fast, unet_simple and unet_nested (not pruned, up-sampled by transposed convolutions): (N, C, H, W) -> logits (N, K, H, W), or a list of the heads of unet_nested."
-
-    def __init__(self, description: dict, p: dict):
-        self.network, self.depth, self.stem, self.use_ds, self.p, self.train = (
-            *(description[k] for k in ("model_name", "depth", "stem_factor", "use_ds")),
-            p,
-            False,
-        )
-
-    def __call__(self, x):
-        return getattr(self, self.network)(x)
-
-    def unet_fast(self, x):
-        from torch.nn.functional import pixel_shuffle, pixel_unshuffle
-
-        return pixel_shuffle(self.unet_simple(pixel_unshuffle(x, self.stem)), self.stem)
-
-    def unet_simple(self, x):
-        features = [self.double_conv("conv0", x)]
-        for level in range(1, self.depth + 1):
-            features.append(self.double_conv(f"conv{level}", self.pool(features[-1])))
-        y = features.pop()
-        for level in range(self.depth, 0, -1):
-            y = self.up_concat(f"up_concat{level}", y, features[level - 1])
-        return self.conv("final", y)
-
-    def unet_nested(self, x):
-        rows = [[self.double_conv("conv00", x)]]
-        for i in range(1, self.depth + 1):
-            rows.append([self.double_conv(f"conv{i}0", self.pool(rows[-1][0]))])
-        for j in range(1, self.depth + 1):
-            for i in range(self.depth + 1 - j):
-                rows[i].append(self.up_concat(f"up_concat{i}{j}", rows[i + 1][j - 1], *rows[i]))
-        heads = range(1, self.depth + 1) if self.use_ds else [self.depth]
-        return [self.conv(f"final{k}", rows[0][k]) for k in heads]
+    def __init__(self, p: dict):
+        self.p, self.train = p, False
 
     def pool(self, x):
         from torch.nn.functional import max_pool2d
@@ -120,6 +93,46 @@ class Networks:
 
         up = torch.nn.functional.conv_transpose2d(x, self.p[f"{name}.up_conv.weight"], stride=2)
         return self.double_conv(f"{name}.conv", torch.cat((up, *skips), 1))
+
+# %% ../../nbs/studies/07_torch_peer.ipynb #cell-021
+class Networks(_Layers):
+    """Forward passes of unet_fast, unet_simple and unet_nested: (N, C, H, W) -> logits (N, K, H, W).
+
+    Not pruned, up-sampled by transposed convolutions; of unet_nested a list of the logits of its heads.
+    """
+
+    def __init__(self, description: dict, p: dict):
+        super().__init__(p)
+        self.network, self.depth, self.stem, self.use_ds = (
+            description[k] for k in ("model_name", "depth", "stem_factor", "use_ds")
+        )
+
+    def __call__(self, x):
+        return getattr(self, self.network)(x)
+
+    def unet_fast(self, x):
+        from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+        return pixel_shuffle(self.unet_simple(pixel_unshuffle(x, self.stem)), self.stem)
+
+    def unet_simple(self, x):
+        features = [self.double_conv("conv0", x)]
+        for level in range(1, self.depth + 1):
+            features.append(self.double_conv(f"conv{level}", self.pool(features[-1])))
+        y = features.pop()
+        for level in range(self.depth, 0, -1):
+            y = self.up_concat(f"up_concat{level}", y, features[level - 1])
+        return self.conv("final", y)
+
+    def unet_nested(self, x):
+        rows = [[self.double_conv("conv00", x)]]
+        for i in range(1, self.depth + 1):
+            rows.append([self.double_conv(f"conv{i}0", self.pool(rows[-1][0]))])
+        for j in range(1, self.depth + 1):
+            for i in range(self.depth + 1 - j):
+                rows[i].append(self.up_concat(f"up_concat{i}{j}", rows[i + 1][j - 1], *rows[i]))
+        heads = range(1, self.depth + 1) if self.use_ds else [self.depth]
+        return [self.conv(f"final{k}", rows[0][k]) for k in heads]
 
 # %% ../../nbs/studies/07_torch_peer.ipynb #cell-011
 def load(folder: Path, channels_last: bool):
@@ -189,7 +202,10 @@ def inference(net: Networks, images) -> Callable[[], np.ndarray]:
 
 # %% ../../nbs/studies/07_torch_peer.ipynb #cell-015
 def main(folder: str, task: str, form: str) -> None:
-    "A worker: `task` train or infer, `form` plain or channels_last. Says how far its output is from MindSpore's, and its first loss."
+    """A worker: `task` train or infer, `form` plain or channels_last.
+
+    Says how far its output is from MindSpore's, and its first loss.
+    """
     import torch
 
     net, images, masks = load(Path(folder), form == "channels_last")

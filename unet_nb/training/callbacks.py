@@ -121,7 +121,10 @@ def _progress_line(trainer, loss: float, pace: float) -> str:
 
 # %% ../../nbs/training/00_callbacks.ipynb #cell-034
 class Checkpoints(Callback):
-    "Saves a numbered checkpoint after each epoch, keeps `keep_checkpoint_max` of them, and the best network as best.ckpt."
+    """Saves a numbered checkpoint after each epoch, and the best network as best.ckpt.
+
+    Of the numbered ones the newest `keep_checkpoint_max` are kept.
+    """
 
     def on_epoch_end(self, trainer, row: dict, scores: dict | None) -> None:
         if not trainer.ranks.is_main and trainer.cfg.is_save_on_master:
@@ -168,7 +171,10 @@ class EarlyStopping(Callback):
 
 # %% ../../nbs/training/00_callbacks.ipynb #cell-023
 def collapse_warning(scores: dict, least: float = 0.005) -> str | None:
-    "A sentence when classes that occur in the labels are (nearly) never found, from the scores of `evaluate`; None when all are."
+    """A sentence when classes that occur in the labels are (nearly) never found; None when all are.
+
+    `evaluate` gives the scores that it looks at.
+    """
     present = [row for row in scores["per_class"] if row["support"]]
     missed = [row["name"] for row in present if row["recall"] < least]
     if not missed:
@@ -204,7 +210,10 @@ def check_loss(loss: float, epoch: int, step: int, cfg: TrainConfig) -> None:
 
 # %% ../../nbs/training/00_callbacks.ipynb #cell-011
 def check_weights(params: Iterable[ms.Parameter], epoch: int, cfg: TrainConfig) -> None:
-    "Raises `TrainingError` for weights or statistics that are NaN or infinite; the loss need not show them (ReLU makes 0 of NaN)."
+    """Raises `TrainingError` for weights or statistics that are NaN or infinite.
+
+    The loss need not show them (ReLU makes 0 of NaN).
+    """
     name = not_a_number(params)
     if name:
         raise TrainingError(f"{name} holds NaN or infinity after epoch {epoch}; {_advice(cfg)}")
@@ -221,7 +230,10 @@ def _advice(cfg: TrainConfig) -> str:
 
 # %% ../../nbs/training/00_callbacks.ipynb #cell-015
 class StopRequest:
-    "While this context is open, each of `signals` sets `asked` and breaks nothing off; another one, after two seconds, raises KeyboardInterrupt at once."
+    """While this context is open, each of `signals` sets `asked` and breaks nothing off.
+
+    Another one, after two seconds, raises KeyboardInterrupt at once.
+    """
 
     def __init__(self, signals: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)):
         self.asked, self.signals, self._before = 0.0, signals, {}

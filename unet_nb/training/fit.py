@@ -4,9 +4,7 @@
 
 # %% auto #0
 __all__ = ['DATA_FILES', 'learning_rates', 'AdamW', 'create_optimizer', 'amp_level', 'loss_scale', 'create_step',
-           'accumulated_step', 'check_batch_norm', 'Trainer', 'train_epochs', 'default_callbacks', 'fit',
-           'check_same_start', 'open_run', 'save_split', 'data_digests', 'changed_files', 'save_digests',
-           'warn_of_changes']
+           'accumulated_step', 'Trainer', 'train_epochs', 'default_callbacks', 'fit', 'data_digests', 'changed_files']
 
 # %% ../../nbs/training/04_fit.ipynb #cell-003
 import json
@@ -22,6 +20,7 @@ import numpy as np
 from fastcore.basics import patch
 from mindspore import nn, ops
 
+# %% ../../nbs/training/04_fit.ipynb #cell-081
 from ..config.groups import ConfigError, OptimizerParams
 from ..config.jobs import TrainConfig
 from ..core.files import file_digest, read_json, write_json
@@ -50,6 +49,8 @@ from unet_nb.runs.checkpoint import (
     save_checkpoint,
 )
 from ..runs.folder import Run, reopen, version_changes
+
+# %% ../../nbs/training/04_fit.ipynb #cell-082
 from ..runtime.device import setup_device
 from unet_nb.runtime.ranks import (
     MeanOverRanks,
@@ -84,14 +85,20 @@ def learning_rates(cfg: OptimizerParams, steps: int) -> np.ndarray:
     if cfg.lr_schedule == "constant":
         return np.full(steps, cfg.lr, np.float32)
     up = max(1, round(cfg.warmup * steps))
-    half_cosine = lambda n, start, end: end + (start - end) * (1 + np.cos(np.pi * np.arange(n) / n)) / 2
+
+    def half_cosine(n: int, start: float, end: float) -> np.ndarray:
+        return end + (start - end) * (1 + np.cos(np.pi * np.arange(n) / n)) / 2
+
     return np.concatenate(
         [half_cosine(up, cfg.lr / 25, cfg.lr), half_cosine(max(steps - up, 1), cfg.lr, cfg.lr / 1e4)]
     )[:steps].astype(np.float32)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-009
 class AdamW(nn.Cell):
-    "Adam with decoupled weight decay: before each step weights shrink by the factor 1 - lr * decay; `lrs` holds the rate of each step."
+    """Adam with decoupled weight decay: before each step weights shrink by the factor 1 - lr * decay.
+
+    `lrs` holds the rate of each step.
+    """
 
     # Around MindSpore's Adam, not derived from it: a compiled `super().construct` would call the overriding one again.
     def __init__(self, params: list, lrs: np.ndarray, decay: float, loss_scale: float = 1.0):
@@ -125,7 +132,10 @@ def loss_scale(cfg: OptimizerParams) -> float:
 
 # %% ../../nbs/training/04_fit.ipynb #cell-016
 def create_step(cfg: TrainConfig, net: nn.Cell, optimizer: nn.Cell, ranks: Ranks = Ranks()) -> Callable[..., ms.Tensor]:
-    "A compiled function (images, masks[, weights]) -> loss that does one training step: images (N, C, H, W) float32, masks int32 and weights float32 (N, H', W')."
+    """A compiled function (images, masks[, weights]) -> loss that does one training step.
+
+    Images (N, C, H, W) float32, masks int32 and weights float32 (N, H', W').
+    """
     loss_of, scale = create_loss(cfg), loss_scale(cfg)
     if amp_level(cfg) != "O0":
         net = ms.amp.auto_mixed_precision(net, amp_level(cfg))
@@ -151,7 +161,10 @@ def create_step(cfg: TrainConfig, net: nn.Cell, optimizer: nn.Cell, ranks: Ranks
 def accumulated_step(
     parts: int, gradient: Callable, optimizer: nn.Cell, mean: MeanOverRanks | None, scale: float
 ) -> Callable[..., ms.Tensor]:
-    "A training step as `create_step` makes it that takes the batch in `parts` and averages what `gradient` gives for each: the loss, and a gradient for each parameter."
+    """A training step as `create_step` makes it that takes the batch in `parts`.
+
+    It averages what `gradient` gives for each: the loss, and a gradient for each parameter.
+    """
     shapes = [(), *(p.shape for p in optimizer.parameters)]
     totals = ms.ParameterTuple(
         [
@@ -182,8 +195,11 @@ def accumulated_step(
     return step
 
 # %% ../../nbs/training/04_fit.ipynb #cell-023
-def check_batch_norm(cfg: TrainConfig, net: SegmentationNet) -> None:
-    "Raises ConfigError where BatchNorm would get one value a channel at the lowest level of `net`: the variance would be NaN."
+def _check_batch_norm(cfg: TrainConfig, net: SegmentationNet) -> None:
+    """Raises ConfigError where BatchNorm would get one value a channel at the lowest level of `net`.
+
+    The variance would be NaN.
+    """
     name = "crop_size" if cfg.crop_size else "image_size"
     size, images = cfg.crop_size or cfg.image_size, cfg.device_batch // cfg.accumulation_steps
     norms = any(isinstance(cell, nn.BatchNorm2d) for _, cell in net.cells_and_names())
@@ -206,9 +222,9 @@ def check_batch_norm(cfg: TrainConfig, net: SegmentationNet) -> None:
 class Trainer:
     """Network, optimiser and where the training stands: what a checkpoint saves and brings back.
 
-    `epoch` counts complete epochs; `step` and `losses` belong to the one after them. `history` has a row for each epoch,
-    `best` the best score; `step_seconds` is the time of the last step with the wait for its batch. With `should_stop`
-    the training ends after the epoch.
+    `epoch` counts complete epochs; `step` and `losses` belong to the one after them. `history` has a row for each
+    epoch, `best` the best score; `step_seconds` is the time of the last step with the wait for its batch. With
+    `should_stop` the training ends after the epoch.
     """
 
     def __init__(self, cfg: TrainConfig, steps_per_epoch: int, ranks: Ranks = Ranks(), run: Run | None = None):
@@ -218,7 +234,7 @@ class Trainer:
         self.source = None  # run folder of another training that this one goes on with
         self.class_weights = cfg.class_weights
         self.net = create_model(cfg)
-        check_batch_norm(cfg, self.net)
+        _check_batch_norm(cfg, self.net)
         self.optimizer = create_optimizer(cfg, self.net, steps_per_epoch * cfg.num_epochs)
 
     @property
@@ -349,9 +365,10 @@ def balance(self: Trainer, train: ImageSet) -> list[float]:
 
 # %% ../../nbs/training/04_fit.ipynb #cell-028
 def train_epochs(trainer: Trainer, batches: TrainBatches, val: ImageSet, events: Callback) -> Evaluation | None:
-    """All epochs that are still to do; returns the evaluation of the last one, where `run_eval` makes one, to be written.
+    """All epochs that are still to do; returns the evaluation of the last one, where `run_eval` makes one.
 
-    Raises `TrainingError` when the loss or a weight is no number, KeyboardInterrupt on request, with the state saved.
+    It is still to be written. Raises `TrainingError` when the loss or a weight is no number, KeyboardInterrupt on
+    request, with the state saved.
     """
     cfg, net, evaluation = trainer.cfg, trainer.net, None
     loss_cfg = cfg.replace(class_weights=trainer.class_weights)
@@ -426,14 +443,14 @@ def fit(
 
     Without `run` a new run folder is made; an unfinished `run` goes on where it stopped. With `run_distribute` each
     process that msrun started calls it and gets the folder of its rank. `callbacks` are told what happens, after those
-    of the kit (see `training.callbacks`); `on_step(trainer, loss)` is a callback of one function, called after each step.
-    Raises ConfigError, ValueError or FileNotFoundError for input that cannot be used, TypeError for what is no callback,
-    `TrainingError` for a loss that is no number; the run is then marked as failed, with the reason. Ctrl-C
+    of the kit (see `training.callbacks`); `on_step(trainer, loss)` is a callback of one function, called after each
+    step. Raises ConfigError, ValueError or FileNotFoundError for input that cannot be used, TypeError for what is no
+    callback, `TrainingError` for a loss that is no number; the run is then marked as failed, with the reason. Ctrl-C
     (KeyboardInterrupt) saves the state after the current step.
     """
     yours = Callbacks(callbacks)
     last = [StepFunction(on_step)] if on_step else []
-    run = open_run(cfg, run)
+    run = _open_run(cfg, run)
     events = Callbacks([*default_callbacks(cfg), yours, *last])
     with run.listening(events.on_log), reported(run):
         trainer, batches, val = _prepare(cfg, run)
@@ -463,9 +480,9 @@ def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSe
     if ranks.is_main:
         check_tracker(cfg)
     train, val = load_split(cfg)
-    save_split(run, {"train": train.ids, "val": val.ids})
+    _save_split(run, {"train": train.ids, "val": val.ids})
     digests = data_digests(cfg) if ranks.is_main else {}
-    save_digests(run, digests)
+    _save_digests(run, digests)
     if source_of(cfg).read_on_demand:
         quick_checks(train, val, cfg.num_classes, cfg.ignore_index, log=run.log)
     batches = TrainBatches(cfg, train, ranks.rank, ranks.size)
@@ -479,8 +496,8 @@ def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSe
     if not trainer.resume_from(run) and cfg.resume:
         run.log(f"resume: {trainer.resume()}")
         if trainer.source:
-            warn_of_changes(run, trainer.source, digests)
-    check_same_start(trainer, train, val)
+            _warn_of_changes(run, trainer.source, digests)
+    _check_same_start(trainer, train, val)
     if cfg.class_weights == "balanced":
         run.log(f"class weights: {trainer.balance(train)}")
     return trainer, batches, val
@@ -504,15 +521,18 @@ def _finish(trainer: Trainer, evaluation: Evaluation | None, val: ImageSet) -> d
     return scores
 
 # %% ../../nbs/training/04_fit.ipynb #cell-035
-def check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
+def _check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
     "Raises ValueError, on all ranks, when they are about to train on different images or from different weights."
     trainer.ranks.check_same("images", repr((train.ids, val.ids)).encode())
     trainer.ranks.check_same("epochs already trained", str(trainer.epoch).encode())
     check_same_weights(trainer.net, trainer.ranks)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-036
-def open_run(cfg: TrainConfig, run: Run | None) -> Run:
-    "The folder to train in: a new one, the one that was just started, or that of an unfinished run of the same parameters. Raises FileExistsError or ConfigError in words."
+def _open_run(cfg: TrainConfig, run: Run | None) -> Run:
+    """The folder to train in: a new one, the one that was just started, or that of an unfinished run.
+
+    An unfinished run must have the same parameters. Raises FileExistsError or ConfigError in words.
+    """
     if run is None:
         return start_rank_run(cfg)
     if run.status["state"] != "running" or not run.locked:
@@ -521,18 +541,20 @@ def open_run(cfg: TrainConfig, run: Run | None) -> Run:
         if other:
             run.unlock()
             raise ConfigError(
-                f"{run.path} was begun with another {', '.join(other)}; leave `run` away for a new run, or go on with `fit(run.cfg, run)`"
+                f"{run.path} was begun with another {', '.join(other)}; leave `run` away for a new run, or go on "
+                "with `fit(run.cfg, run)`"
             )
         run.set_status("running")
     return run
 
 # %% ../../nbs/training/04_fit.ipynb #cell-037
-def save_split(run: Run, split: dict[str, list[str]]) -> None:
+def _save_split(run: Run, split: dict[str, list[str]]) -> None:
     "Write split.json. Raises ValueError if the run began with other images."
     file = run.path / "split.json"
     if file.is_file() and json.loads(file.read_text()) != split:
         raise ValueError(
-            f"{run.path}: the images are not those that the run began with ({file.name} lists them); bring them back, or start a new run"
+            f"{run.path}: the images are not those that the run began with ({file.name} lists them); bring them "
+            "back, or start a new run"
         )
     write_json(file, split)
 
@@ -541,30 +563,40 @@ DATA_FILES = "data_files.json"  # in the run folder: the digests of the images a
 
 # %% ../../nbs/training/04_fit.ipynb #cell-038
 def data_digests(cfg: TrainConfig) -> dict[str, str]:
-    "The `file_digest` of each image and mask that `load_split` reads, by its path below data_path; none for generated ones."
+    """The `file_digest` of each image and mask that `load_split` reads, by its path below data_path.
+
+    None for generated ones.
+    """
     return {name: file_digest(file) for name, file in source_of(cfg).files().items()}
 
 # %% ../../nbs/training/04_fit.ipynb #cell-039
 def changed_files(folder: Path, now: dict[str, str]) -> list[str]:
-    "The files whose digest in `now` (`data_digests`) is not the one that the run in `folder` noted; none where it noted none."
+    """The files whose digest in `now` (`data_digests`) is not the one that the run in `folder` noted.
+
+    None where it noted none.
+    """
     note = folder / DATA_FILES
     before = read_json(note) if now and note.is_file() else now
     return [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
 
 # %% ../../nbs/training/04_fit.ipynb #cell-040
-def save_digests(run: Run, now: dict[str, str]) -> None:
+def _save_digests(run: Run, now: dict[str, str]) -> None:
     "Write data_files.json when the run begins; when it goes on, warn of the files that have changed since."
     if now and not (run.path / DATA_FILES).is_file():
         write_json(run.path / DATA_FILES, now)
-    warn_of_changes(run, run.path, now)
+    _warn_of_changes(run, run.path, now)
 
 # %% ../../nbs/training/04_fit.ipynb #cell-041
-def warn_of_changes(run: Run, folder: Path, now: dict[str, str]) -> None:
-    "Warn of the files that are not as they were when the run in `folder` began; the training goes on, as was asked for."
+def _warn_of_changes(run: Run, folder: Path, now: dict[str, str]) -> None:
+    """Warn of the files that are not as they were when the run in `folder` began.
+
+    The training goes on, as was asked for.
+    """
     if not (changed := changed_files(folder, now)):
         return
     shown = ", ".join(changed[:20]) + (", …" if len(changed) > 20 else "")
     run.warn(
         f"{len(changed)} of {len(now)} image and mask files are not as they were when {folder.name} began: "
-        f"{shown}. The training goes on with what they hold now; for the result of one state of the data start a new run"
+        f"{shown}. The training goes on with what they hold now; for the result of one state of the data start a "
+        "new run"
     )

@@ -27,7 +27,8 @@ def check_tracker(cfg: TrainConfig) -> None:
     if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
         packages = " ".join(missing).replace("mlflow", "mlflow-skinny")
         raise ConfigError(
-            f"tracker: {cfg.tracker} needs {', '.join(missing)}: pip install {packages} (or install unet_nb with its extra `{cfg.tracker}`), or set tracker: none"
+            f"tracker: {cfg.tracker} needs {', '.join(missing)}: pip install {packages} (or install unet_nb with "
+            f"its extra `{cfg.tracker}`), or set tracker: none"
         )
 
 # %% ../../nbs/training/01_trackers.ipynb #cell-009
