@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from unet_nb.config.datasets import DATASETS
 from unet_nb.config.groups import ConfigError
-from unet_nb.config.jobs import Config
+from unet_nb.config.jobs import CrossValidateConfig, ExportConfig, PrepareConfig, TrainConfig
 from unet_nb.core.registry import PLUGINS
 from unet_nb.data.sources import SOURCES
 
@@ -83,7 +83,7 @@ def npz(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(PLUGINS, "")
         with pytest.raises(ConfigError, match=f"'npz' is not known.*{PLUGINS}"):
-            Config(dataset="npz")
+            TrainConfig(dataset="npz")
         patch.setenv(PLUGINS, str(folder / "npz_source.py"))
         yield folder
     sys.modules.pop("npz_source", None)
@@ -93,7 +93,7 @@ def npz(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cfg(npz):
-    return Config(
+    return TrainConfig(
         dataset="npz",
         data_path=str(npz / "pictures"),
         image_size=[64, 64],
@@ -154,7 +154,7 @@ def test_export(run, cfg):
     from unet_nb.runs.checkpoint import find_checkpoint, load_checkpoint
     from unet_nb.runs.folder import start_run
 
-    chosen = Config(**cfg.model_dump() | {"file_format": "ONNX"})
+    chosen = ExportConfig.of(cfg, file_format="ONNX")
     file = export(chosen, load_checkpoint(find_checkpoint(run.path)), start_run(chosen, "export"))
     again, _ = config_for_model({"model_file": str(file)}, "onnx")
     assert (again.dataset, again.data_path) == ("npz", cfg.data_path)
@@ -177,11 +177,11 @@ def test_cross_validation_and_conversion(run, cfg):
     from unet_nb.studies.cross_validate import fold_configs, fold_table
     from unet_nb.studies.prepare import prepare
 
-    folds = fold_configs(cfg)
+    folds = fold_configs(CrossValidateConfig.of(cfg))
     assert [c.name for c in folds] == [f"unet_fast_npz-fold{i}" for i in range(1, 6)]
     assert len(set(", ".join(fold_table(folds).ids).split(", "))) == 10
     with pytest.raises(ConfigError, match="npz data sets need no conversion"):
-        prepare(cfg, start_run(cfg, "prepare"))
+        prepare(PrepareConfig.of(cfg), start_run(PrepareConfig.of(cfg), "prepare"))
 
 
 def test_a_mask_that_does_not_fit_is_refused_in_words(run, cfg, npz):
@@ -192,4 +192,4 @@ def test_a_mask_that_does_not_fit_is_refused_in_words(run, cfg, npz):
         arrays = np.load(file)
         np.savez(npz / "wrong" / file.name, image=arrays["image"], mask=arrays["mask"] * 7)
     with pytest.raises(ValueError, match="wrong, demo-.*class ids 7"):
-        fit(Config(**cfg.model_dump() | {"data_path": str(npz / "wrong")}))
+        fit(cfg.replace(data_path=str(npz / "wrong")))
