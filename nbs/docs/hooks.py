@@ -52,16 +52,17 @@ def notebook_page(path: str | Path) -> tuple[str, dict[str, bytes]]:
 def parameters_page() -> str:
     "Every parameter with type, default, help and the jobs that take it as Markdown."
     rows = {name: row for name, *row in params_table()}
-    cell = lambda text: (
-        re.sub(r"(?<! )\|(?! )", ", ", text).replace("|", "\\|").replace("<", "&lt;")
-    )  # a|b|c, choices: a, b, c
+
+    def cell(text):  # a|b|c, choices: a, b, c
+        return re.sub(r"(?<! )\|(?! )", ", ", text).replace("|", "\\|").replace("<", "&lt;")
+
     parts = [
         "# Parameters",
-        "In a recipe (`name: value`), as `-p name value` of a command, or in the first code cell of a run notebook, which "
-        "lists those of its job; `unet_nb params` lists them too. A parameter of another job is accepted and left out, and "
-        "the log of the run names it; a name that does not exist is an error that names the nearest one that does. Jobs in "
-        "brackets take a parameter that their notebook does not list: what a checkpoint or an exported file knows itself, "
-        "and what is seldom set.",
+        "In a recipe (`name: value`), as `-p name value` of a command, or in the first code cell of a run notebook, "
+        "which lists those of its job; `unet_nb params` lists them too. A parameter of another job is accepted and "
+        "left out, and the log of the run names it; a name that does not exist is an error that names the nearest "
+        "one that does. Jobs in brackets take a parameter that their notebook does not list: what a checkpoint or an "
+        "exported file knows itself, and what is seldom set.",
     ]
     heads = ["parameter", "type", "default", "meaning", "jobs"]
     for group in GROUPS:
@@ -98,8 +99,14 @@ ROOMS = (
 
 
 def contents(nbs: Path) -> list[dict[str, Any]]:
-    "The part of the list of contents that is made: notebooks to explore and to run, parameters, commands, and the rooms, from the ground up."
-    pages = lambda pattern: [p.relative_to(nbs).with_suffix(".md").as_posix() for p in sorted(nbs.glob(pattern))]
+    """The part of the list of contents that is made.
+
+    Notebooks to explore and to run, parameters, commands, and the rooms, from the ground up.
+    """
+
+    def pages(pattern):
+        return [p.relative_to(nbs).with_suffix(".md").as_posix() for p in sorted(nbs.glob(pattern))]
+
     rooms = [{room: pages(f"{room}/*.ipynb")} for room in ROOMS if pages(f"{room}/*.ipynb")]
     notebooks = [
         {title: pages(pattern)}

@@ -56,7 +56,9 @@ def cli() -> None:
     "--hosts",
     default="",
     metavar="IP,IP,…",
-    help="With --workers: the machines that share the N processes; start the same command on each. The first one leads.",
+    help=(
+        "With --workers: the machines that share the N processes; start the same command on each. The first one leads."
+    ),
 )
 @click.option(
     "--master-port",
@@ -77,7 +79,10 @@ def run(
     master_port: int | None,
     rank_table: str,
 ) -> None:
-    "Execute a run notebook (train, evaluate, prepare, export, infer_onnx, infer_mindir, …) through papermill into a new run folder; its path is printed last."
+    """Execute a run notebook (train, evaluate, prepare, export, infer_onnx, infer_mindir, …) through papermill.
+
+    It goes into a new run folder; its path is printed last.
+    """
     if not (workers or hosts or master_port or rank_table):
         click.echo(launch(notebook, list(files), **dict(params)).path)
         return
@@ -92,7 +97,10 @@ def run(
 @cli.command("resume")
 @click.argument("run", metavar="RUN")
 def resume_run(run: str) -> None:
-    "Go on with a training run that was killed, interrupted or has failed, where it stopped and in its own folder; its path is printed last."
+    """Go on with a training run that was killed, interrupted or has failed, where it stopped and in its own folder.
+
+    Its path is printed last.
+    """
     from unet_nb.runs.folder import Run
 
     if getattr(Run(run).cfg, "run_distribute", False):
@@ -187,7 +195,10 @@ def sweep(
     cluster_params: tuple[tuple[str, str], ...],
     job_file: str | None,
 ) -> None:
-    "Run NOTEBOOK (train, cross_validate) with every combination of a grid, or each line of a list; ends in a table and a figure. The folder is printed last."
+    """Run NOTEBOOK (train, cross_validate) with every combination of a grid, or each line of a list.
+
+    Ends in a table and a figure. The folder is printed last.
+    """
     from unet_nb.runs.processes import check_scheduler, scheduler
     from unet_nb.studies import sweep as room
 
@@ -216,7 +227,8 @@ def sweep(
         room.conclude(run)
     elif job_file:
         click.echo(
-            f"{room.write_job_file(run, job_file)} commands in {job_file}; when they are through, `unet_nb sweep --resume {run.path} --collect` makes the table"
+            f"{room.write_job_file(run, job_file)} commands in {job_file}; when they are through, `unet_nb "
+            f"sweep --resume {run.path} --collect` makes the table"
         )
     else:
         room.run_sweep(run, jobs, scheduler(cluster, run.path / "submitit", dict(cluster_params)) if cluster else None)
@@ -269,7 +281,10 @@ def export(files: tuple[str, ...], params: tuple[tuple[str, str], ...], report: 
 )
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def plan(files: tuple[str, ...], params: tuple[tuple[str, str], ...], as_json: bool) -> None:
-    "Say, from a short trial, what a training will need on this machine: memory, seconds for a step, minutes to the end."
+    """Say, from a short trial, what a training will need on this machine.
+
+    Memory, seconds for a step, minutes to the end.
+    """
     import json
 
     from unet_nb.config.jobs import TrainConfig
@@ -364,7 +379,9 @@ def env(as_json: bool) -> None:
     "choices",
     multiple=True,
     metavar="NAME=VALUE",
-    help="How the images are read where their files leave it open (axes=CYX, channels=0,2, …); default: as the model's.",
+    help=(
+        "How the images are read where their files leave it open (axes=CYX, channels=0,2, …); default: as the model's."
+    ),
 )
 @click.option(
     "--tta/--no-tta", default=None, help="Average over flips and quarter turns (default: as the model was trained)."
@@ -386,7 +403,10 @@ def predict(
     tile: int | None,
     device: str,
 ) -> None:
-    "Predict IMAGES (a file, a TIFF stack, a folder) with MODEL: a checkpoint, a run folder, or several, which answer as an ensemble. Started again it goes on."
+    """Predict IMAGES (a file, a TIFF stack, a folder) with MODEL.
+
+    A checkpoint, a run folder, or several, which answer as an ensemble. Started again it goes on.
+    """
     from unet_nb.core.reading import parse_reading
     from unet_nb.inference.files import Wanted, load_predictor, predict_files
 
@@ -465,7 +485,10 @@ def doctor(
     figure: str | None,
     fix_into: str | None,
 ) -> None:
-    "Examine a data set (images and masks, ISBI stacks, a kind of your own): what is wrong, where, and the fix. Exit code 1 for errors."
+    """Examine a data set (images and masks, ISBI stacks, a kind of your own): what is wrong, where, and the fix.
+
+    Exit code 1 for errors.
+    """
     from unet_nb.core.paths import resolve_path
     from unet_nb.core.reading import parse_labels, parse_reading
     from unet_nb.data import doctor as room
@@ -491,7 +514,10 @@ def doctor(
 @click.argument("run")
 @click.argument("url", required=False)
 def upload(run: str, url: str | None) -> None:
-    "Copy what is new in the folder RUN to object storage, below URL (default: the run's train_url). For when the upload after a job failed, or was not asked for."
+    """Copy what is new in the folder RUN to object storage, below URL (default: the run's train_url).
+
+    For when the upload after a job failed, or was not asked for.
+    """
     from unet_nb.core import storage
     from unet_nb.runs.folder import Run
 
@@ -502,7 +528,10 @@ def upload(run: str, url: str | None) -> None:
 
 # %% ../../nbs/cli/00_command.ipynb #cell-019
 def main(args: list[str] | None = None) -> None:
-    "Entry point of the console command: errors in words on stderr, exit code 1 (2 for wrong usage, 130 after Ctrl-C or a termination signal)."
+    """Entry point of the console command.
+
+    Errors in words on stderr, exit code 1 (2 for wrong usage, 130 after Ctrl-C or a termination signal).
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the notebook's kernel too, as Ctrl-C does
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it repeats in its own terms what the kit says in words
     try:

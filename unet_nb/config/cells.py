@@ -29,7 +29,10 @@ def _type_text(annotation: Any) -> str:
 
 # %% ../../nbs/config/05_cells.ipynb #cell-006
 def parameters_cell(job: str) -> str:
-    "Source of the cell tagged `parameters` of a job's notebook: its parameters with type, default and help, under headings."
+    """Source of the cell tagged `parameters` of a job's notebook.
+
+    Its parameters with type, default and help, under headings.
+    """
     lines, heading = [], ""
     for group in listed_groups(job_config(job)):
         if group.heading != heading:
@@ -49,10 +52,12 @@ def _literal(value: Any) -> str:
 
 # %% ../../nbs/config/05_cells.ipynb #cell-009
 def notebook_params(namespace: dict[str, Any]) -> dict[str, Any]:
-    """The parameters given in a notebook: variables (`globals()`) that differ from the default or that papermill injected.
+    """The parameters given in a notebook.
 
-    Plain values (numbers, text, lists, None) with a name that is no parameter of any job raise `ConfigError`; names with a leading
-    underscore are left alone.
+    Variables (`globals()`) that differ from the default or that papermill injected.
+
+    Plain values (numbers, text, lists, None) with a name that is no parameter of any job raise `ConfigError`; names
+    with a leading underscore are left alone.
     """
     plain, known = (bool, int, float, str, list, dict, type(None)), all_params()
     found = {

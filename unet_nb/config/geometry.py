@@ -20,7 +20,9 @@ __all__ = ['FILE_TILE', 'NETWORKS', 'SizeRule', 'rule_error', 'Geometry', 'nativ
 # %% ../../nbs/config/01_geometry.ipynb #cell-005
 @dataclass(frozen=True)
 class SizeRule:
-    """The sides of input that a network takes, `remainder` + k·`divisor` pixels; it answers for all of them but `margin` at each border.
+    """The sides of input that a network takes, `remainder` + k·`divisor` pixels.
+
+    It answers for all of them but `margin` at each border.
 
     Tiles that begin on multiples of `divisor` have their pooling windows where the whole image has them.
     """
@@ -52,7 +54,10 @@ class SizeRule:
 
 # %% ../../nbs/config/01_geometry.ipynb #cell-008
 def rule_error(rule: SizeRule, size: Sequence[int]) -> str | None:
-    "Why a network with `rule` cannot take an input of `size` (sides in pixels), to be read after its name; None if it can."
+    """Why a network with `rule` cannot take an input of `size` (sides in pixels), to be read after its name.
+
+    None if it can.
+    """
     bad = [n for n in size if rule.output_size(n) is None]
     if not bad:
         return None
@@ -64,9 +69,12 @@ def rule_error(rule: SizeRule, size: Sequence[int]) -> str | None:
 # %% ../../nbs/config/01_geometry.ipynb #cell-011
 @dataclass(frozen=True)
 class Geometry:
-    """The sizes of a padded network with `depth` down-samplings by 2 and two 3×3 convolutions at each level; the base of all others.
+    """The sizes of a padded network with `depth` down-samplings by 2 and two 3×3 convolutions at each level.
 
-    `rule`: which sides it takes, see `SizeRule`. `reach`: how far it sees. `levels`: into how many smaller networks it can be pruned.
+    The base of all others.
+
+    `rule`: which sides it takes, see `SizeRule`. `reach`: how far it sees. `levels`: into how many smaller networks it
+    can be pruned.
     `default_tile`: pixels of a tile where none is asked for.
     """
 
@@ -76,7 +84,10 @@ class Geometry:
 
     @classmethod
     def of(cls, cfg: Any) -> Geometry:
-        "The geometry of a network with the parameters of `cfg`, an object with attributes; one that is None or absent has its default."
+        """The geometry of a network with the parameters of `cfg`, an object with attributes.
+
+        One that is None or absent has its default.
+        """
         given = {field.name: getattr(cfg, field.name, None) for field in fields(cls)}
         return cls(**{name: value for name, value in given.items() if value is not None})
 
@@ -93,7 +104,10 @@ class Geometry:
 
     @property
     def overlap(self) -> int:
-        "Pixels by which tiles overlap where nothing else is asked for: twice the reach; none where the margin is overlap enough."
+        """Pixels by which tiles overlap where nothing else is asked for: twice the reach.
+
+        None where the margin is overlap enough.
+        """
         return 0 if self.rule.margin else 2 * self.reach
 
 # %% ../../nbs/config/01_geometry.ipynb #cell-014
@@ -101,7 +115,10 @@ FILE_TILE = 1024  # pixels; readers of exported files compute larger images in t
 
 
 def native_description(geometry: Geometry) -> dict[str, Any]:
-    "What an exported file says of its sizes at native resolution: the rule, the tile (height, width) and the overlap, in pixels."
+    """What an exported file says of its sizes at native resolution.
+
+    The rule, the tile (height, width) and the overlap, in pixels.
+    """
     rule = geometry.rule
     overlap = 0 if rule.margin else geometry.reach + rule.divisor
     tile = max(FILE_TILE, 4 * overlap)
@@ -111,7 +128,8 @@ def native_description(geometry: Geometry) -> dict[str, Any]:
 def valid_output_size(n: int, depth: int = 4) -> int | None:
     """Side of the output of a U-Net with valid 3×3 convolutions for an input side `n`, in pixels.
 
-    None where a level has an odd or vanishing side, so that pooling would drop pixels (Ronneberger et al. 2015, fig. 1: 572 → 388).
+    None where a level has an odd or vanishing side, so that pooling would drop pixels (Ronneberger et al. 2015, fig. 1:
+    572 → 388).
     """
     for _ in range(depth):
         n -= 4
@@ -166,7 +184,10 @@ NETWORKS |= {
 
 # %% ../../nbs/config/01_geometry.ipynb #cell-027
 def geometry_of(cfg: Any) -> Geometry:
-    "The geometry of the network that `cfg.model_name` names, with the parameters of `cfg`. ValueError for an unknown name."
+    """The geometry of the network that `cfg.model_name` names, with the parameters of `cfg`.
+
+    ValueError for an unknown name.
+    """
     known = NETWORKS[cfg.model_name]
     return known if isinstance(known, Geometry) else known.of(cfg)
 
@@ -183,7 +204,10 @@ def _names(trait: Callable[[Geometry], Any]) -> str:
 
 
 def crop_error(cfg: Any) -> str | None:
-    "Why `cfg.crop`, the part of a whole resized image that is answered for, does not go with the network, in words; None if it does."
+    """Why `cfg.crop`, the part of a whole resized image that is answered for, does not go with the network.
+
+    In words; None if it does.
+    """
     if cfg.crop is None:
         return None
     rule = geometry_of(cfg).rule

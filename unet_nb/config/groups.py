@@ -30,7 +30,10 @@ __all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', '
 
 # %% ../../nbs/config/00_groups.ipynb #cell-006
 class ConfigError(ShortTraceback, ValueError):
-    "A parameter that does not exist, has a wrong value, or does not go with the others; the message says which and what to do."
+    """A parameter that does not exist, has a wrong value, or does not go with the others.
+
+    The message says which and what to do.
+    """
 
 # %% ../../nbs/config/00_groups.ipynb #cell-007
 GROUPS: list[type[Params]] = []  # in the order of their definition, which is the order in which a reader sees them
@@ -39,8 +42,9 @@ GROUPS: list[type[Params]] = []  # in the order of their definition, which is th
 class Params(BaseModel):
     """Base of the parameter groups: unknown names are refused and assignments are checked.
 
-    A class with parameters of its own is a group, kept in `GROUPS`; `heading` stands above it in a notebook's cell. A method `_check_…` returns
-    what is wrong with the values together, in a sentence that begins with a parameter's name, or None; a job's configuration calls them all.
+    A class with parameters of its own is a group, kept in `GROUPS`; `heading` stands above it in a notebook's cell. A
+    method `_check_…` returns what is wrong with the values together, in a sentence that begins with a parameter's name,
+    or None; a job's configuration calls them all.
     """
 
     heading: ClassVar[str] = ""

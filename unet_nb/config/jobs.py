@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import yaml
+from fastcore.basics import patch
 from pydantic import PrivateAttr, ValidationError, model_validator
 
 from .datasets import class_names, data_name
@@ -150,8 +151,12 @@ class JobConfig(CheckedParams):
     __str__ = __repr__
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-033
-def _replace(self: JobConfig, **values: Any) -> JobConfig:
-    "A copy with other `values`, checked like a new configuration. Raises `ConfigError`, also for a parameter of another job."
+@patch
+def replace(self: JobConfig, **values: Any) -> JobConfig:
+    """A copy with other `values`, checked like a new configuration.
+
+    Raises `ConfigError`, also for a parameter of another job.
+    """
     if others := [name for name in real_names(values) if name not in type(self).model_fields]:
         raise ConfigError("\n".join(_not_here(name, type(self)) for name in others))
     copy = type(self)(**self.model_dump() | real_names(values))
@@ -159,13 +164,11 @@ def _replace(self: JobConfig, **values: Any) -> JobConfig:
     return copy
 
 
-def _of(cls: type[JobConfig], cfg: JobConfig, **values: Any) -> JobConfig:
+@patch(cls_method=True)
+def of(cls: JobConfig, cfg: JobConfig, **values: Any) -> JobConfig:
     "A configuration of this class with the values that it shares with `cfg`, of another job, and other `values`."
     shared = {name: value for name, value in cfg.model_dump().items() if name in cls.model_fields}
     return cls(**shared | real_names(values))
-
-
-JobConfig.replace, JobConfig.of = _replace, classmethod(_of)
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-008
 class NetworkConfig(InputParams, ModelParams, JobConfig):
@@ -416,7 +419,8 @@ def _html_rows(cfg: JobConfig, names: Sequence[str]) -> str:
     return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
 
 # %% ../../nbs/config/03_jobs.ipynb #cell-023
-def _config_html(self: JobConfig) -> str:
+@patch
+def _repr_html_(self: JobConfig) -> str:
     "What differs from the defaults, then every group folded."
     changed, names = self.changed(), {group: own_params(group) for group in GROUPS if isinstance(self, group)}
     groups = "".join(
@@ -429,6 +433,3 @@ def _config_html(self: JobConfig) -> str:
         else "all parameters have their defaults"
     )
     return f"<b>{type(self).__name__}</b>: {words}{_html_rows(self, list(changed)) if changed else ''}{groups}"
-
-
-JobConfig._repr_html_ = _config_html

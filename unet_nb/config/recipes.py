@@ -26,7 +26,10 @@ def recipe_dir() -> Path:
 
 # %% ../../nbs/config/04_recipes.ipynb #cell-006
 def find_recipe(name: str | Path) -> Path | str:
-    "The file `name`, or the kit's own recipe of that name (with or without `.yaml`); an address stays as it is. Raises `ConfigError` if there is none."
+    """The file `name`, or the kit's own recipe of that name (with or without `.yaml`); an address stays as it is.
+
+    Raises `ConfigError` if there is none.
+    """
     if is_url(name):
         return str(name)
     path = resolve_path(name)
@@ -54,7 +57,10 @@ def _recipe_text(path: Path | str) -> str:
 
 # %% ../../nbs/config/04_recipes.ipynb #cell-008
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    "The values of a recipe: the first document of the YAML file. Raises `ConfigError` in words for a file that is not one."
+    """The values of a recipe: the first document of the YAML file.
+
+    Raises `ConfigError` in words for a file that is not one.
+    """
     path = find_recipe(path)
     try:
         first = parse_yaml(_recipe_text(path))
@@ -70,7 +76,10 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 # %% ../../nbs/config/04_recipes.ipynb #cell-009
 def merge_params(files: Sequence[str | Path], overrides: dict[str, Any]) -> dict[str, Any]:
-    "The values that recipes and single values set, under their real names; later ones win, and `overrides` win over all."
+    """The values that recipes and single values set, under their real names.
+
+    Later ones win, and `overrides` win over all.
+    """
     values: dict[str, Any] = {}
     for file in files:
         given = read_yaml(file)
@@ -83,6 +92,7 @@ def merge_params(files: Sequence[str | Path], overrides: dict[str, Any]) -> dict
 def load_params(*files: str | Path, job: str = "train", **overrides: Any) -> RunConfig:
     """The checked configuration of a job (a key of `JOBS`) from recipes and single values, see `merge_params`.
 
-    Parameters of other jobs are left out and kept in `ignored`. Raises ConfigError that names the file and the parameter.
+    Parameters of other jobs are left out and kept in `ignored`. Raises ConfigError that names the file and the
+    parameter.
     """
     return job_config(job)(**merge_params(files, overrides))

@@ -24,7 +24,10 @@ OPERATIONS = Registry("augment")  # by name, each function (image, mask, rng) ->
 
 
 def register_augmentation(change: Callable[..., ImageMask]) -> Callable[..., ImageMask]:
-    "Decorator of a function (image, mask, rng) -> (image, mask) of the same sizes: it can be named in `augment`. Raises ValueError where the name is taken."
+    """Decorator of a function (image, mask, rng) -> (image, mask) of the same sizes: it can be named in `augment`.
+
+    Raises ValueError where the name is taken.
+    """
     OPERATIONS[change.__name__] = change
     return change
 
@@ -178,8 +181,9 @@ class Augment:
         "Image and mask changed together, sizes unchanged, contiguous. Raises ValueError where the two do not fit."
         if image.dtype != np.float32 or image.ndim != 3 or mask.shape != image.shape[:2]:
             raise ValueError(
-                f"augmentation needs a float32 image (H, W, C) and a mask (H, W) of its size, not {image.dtype} {image.shape} and {mask.shape}; "
-                "scale the image first, and augment before a mask is cropped to the network's output"
+                f"augmentation needs a float32 image (H, W, C) and a mask (H, W) of its size, not {image.dtype} "
+                f"{image.shape} and {mask.shape}; scale the image first, and augment before a mask is cropped to the "
+                "network's output"
             )
         for name in self.names:
             image, mask = OPERATIONS[name](image, mask, rng)

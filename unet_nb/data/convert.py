@@ -58,7 +58,10 @@ def safe_id(name: str) -> str:
 
 # %% ../../nbs/data/07_convert.ipynb #cell-007
 def _safe_parts(name: Any) -> tuple[str, ...]:
-    "The parts of a relative path written with slashes. Raises DataError (hostile-name) where it could lead out of its folder."
+    """The parts of a relative path written with slashes.
+
+    Raises DataError (hostile-name) where it could lead out of its folder.
+    """
     path = PurePosixPath(name) if isinstance(name, str) else None
     if (
         path is None
@@ -74,7 +77,10 @@ def _safe_parts(name: Any) -> tuple[str, ...]:
 
 # %% ../../nbs/data/07_convert.ipynb #cell-010
 def write_sample(target: Path, id: str, files: dict[str, bytes]) -> None:
-    "Write the files of a sample to `target/id`, all of them or none. Raises DataError (exists) where that folder holds something already."
+    """Write the files of a sample to `target/id`, all of them or none.
+
+    Raises DataError (exists) where that folder holds something already.
+    """
     beside = target / f".partial-{uuid.uuid4().hex}"
     beside.mkdir()
     try:
@@ -88,7 +94,10 @@ def write_sample(target: Path, id: str, files: dict[str, bytes]) -> None:
 
 # %% ../../nbs/data/07_convert.ipynb #cell-011
 def png_bytes(array: np.ndarray) -> bytes:
-    "Grey (H, W) or RGB (H, W, 3) pixels, uint8 or uint16, as the bytes of a PNG file (compression level 3: fast, a little larger)."
+    """Grey (H, W) or RGB (H, W, 3) pixels, uint8 or uint16, as the bytes of a PNG file.
+
+    Compression level 3: fast, a little larger.
+    """
     return cv2.imencode(".png", array[..., ::-1] if array.ndim == 3 else array, [cv2.IMWRITE_PNG_COMPRESSION, 3])[
         1
     ].tobytes()
@@ -96,8 +105,10 @@ def png_bytes(array: np.ndarray) -> bytes:
 # %% ../../nbs/data/07_convert.ipynb #cell-014
 @dataclass(frozen=True)
 class _Outcome:
-    """What came of one sample: state written, skipped, missing, refused or left_out; words; pixels for each value of
-    the mask, (256,); annotations that do not show as they are in the file, by reason."""
+    """What came of one sample: state written, skipped, missing, refused or left_out; words.
+
+    Pixels for each value of the mask, (256,); annotations that do not show as they are in the file, by reason.
+    """
 
     id: str
     state: str
@@ -108,8 +119,11 @@ class _Outcome:
 # %% ../../nbs/data/07_convert.ipynb #cell-015
 @dataclass
 class Summary:
-    """What a conversion did: numbers of samples by state, pixels of each class in all finished masks, annotations that
-    do not show as they are in the file, by reason, seconds, and the problems in words."""
+    """What a conversion did.
+
+    Numbers of samples by state, pixels of each class in all finished masks, annotations that do not show as they are in
+    the file, by reason, seconds, and the problems in words.
+    """
 
     written: int = 0
     skipped: int = 0  # finished before
@@ -160,7 +174,10 @@ def _processors() -> int:
 
 
 def _start_worker() -> None:
-    "Called once in each process: no further threads for OpenCV, and an end when the process that started it ends, however that happens."
+    """Called once in each process.
+
+    No further threads for OpenCV, and an end when the process that started it ends, however that happens.
+    """
     cv2.setNumThreads(1)
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
@@ -177,7 +194,8 @@ def _spread(work: Callable[[Any], _Outcome], tasks: Sequence, workers: int | Non
         yield from pool.map(work, tasks, chunksize=max(1, min(16, len(tasks) // (4 * workers))))
     except BrokenProcessPool as error:
         raise RuntimeError(
-            'a worker process ended before its time (out of memory, killed, or a script without `if __name__ == "__main__":`); '
+            "a worker process ended before its time (out of memory, killed, or a script without `if __name__ "
+            '== "__main__":`); '
             "run the same command again, finished samples are skipped; workers=1 works without processes"
         ) from error
     finally:
@@ -193,7 +211,8 @@ def _open_target(target: Path, recipe: dict[str, Any]) -> None:
         changed = [k for k in recipe if not isinstance(before, dict) or before.get(k) != recipe[k]]
         if changed:
             raise ValueError(
-                f"{target} holds samples that were made with other settings ({', '.join(changed)}); choose another target or delete it"
+                f"{target} holds samples that were made with other settings ({', '.join(changed)}); choose "
+                "another target or delete it"
             )
     elif any(not p.name.startswith(".") for p in target.iterdir()):
         raise ValueError(
@@ -209,7 +228,10 @@ _Converted = tuple[dict[str, bytes], np.ndarray, list[str], Counter[str]]  # fil
 
 # %% ../../nbs/data/07_convert.ipynb #cell-025
 def _work(task: Any, target: Path, convert: Callable[[Any], _Converted]) -> _Outcome:
-    "Convert and write one sample unless it is there; expected faults become outcomes, others (a full disk) end the conversion."
+    """Convert and write one sample unless it is there.
+
+    Expected faults become outcomes, others (a full disk) end the conversion.
+    """
     try:
         if (target / task.id / "mask.png").is_file():
             return _Outcome(
@@ -271,7 +293,10 @@ class _Nuclei:
 
 # %% ../../nbs/data/07_convert.ipynb #cell-030
 def _names(source: Path) -> list[str]:
-    "Everything in a folder or archive, with slashes; folders end with one. Raises FileNotFoundError or ValueError in words."
+    """Everything in a folder or archive, with slashes; folders end with one.
+
+    Raises FileNotFoundError or ValueError in words.
+    """
     if source.is_dir():
         found = [
             (Path(root).relative_to(source).as_posix(), folders, files) for root, folders, files in os.walk(source)
@@ -307,7 +332,7 @@ def _list_nuclei(source: Path) -> tuple[list[_Nuclei], list[_Outcome]]:
             continue
         try:
             _safe_parts(name)
-            id = safe_id(parts[-3])
+            safe_id(parts[-3])
         except DataError as error:
             refused.append(_Outcome(parts[-3], "refused", (f"{source}: {error}",)))
             continue
@@ -356,7 +381,10 @@ def _read(source: str, name: str) -> bytes:
 
 # %% ../../nbs/data/07_convert.ipynb #cell-036
 def _paint_nuclei(task: _Nuclei, shape: tuple[int, int]) -> np.ndarray:
-    "The objects of an image, numbered from 1, uint16 (H, W). Raises DataError for masks that cannot be read or have another size."
+    """The objects of an image, numbered from 1, uint16 (H, W).
+
+    Raises DataError for masks that cannot be read or have another size.
+    """
     instances, number = np.zeros(shape, np.uint16), 0
     for name in task.masks:
         where = f"{task.source}, {name}"
@@ -365,7 +393,10 @@ def _paint_nuclei(task: _Nuclei, shape: tuple[int, int]) -> np.ndarray:
         if inside.shape != shape:
             raise DataError(
                 "shape-mismatch",
-                f"{where}: the mask is {inside.shape[0]} x {inside.shape[1]} pixels (height x width), its image {shape[0]} x {shape[1]}",
+                (
+                    f"{where}: the mask is {inside.shape[0]} x {inside.shape[1]} pixels (height x width), its "
+                    f"image {shape[0]} x {shape[1]}"
+                ),
             )
         free = inside & (instances == 0)
         if free.any():
@@ -408,7 +439,8 @@ def convert_nuclei(
 ) -> Summary:
     """Convert the layout of the 2018 Data Science Bowl. Masks are 0 and 255 (nucleus), objects uint16 numbers from 1.
 
-    Raises FileNotFoundError or ValueError in words where source or target cannot be used; single samples are counted as missing or refused.
+    Raises FileNotFoundError or ValueError in words where source or target cannot be used; single samples are counted as
+    missing or refused.
     """
     source, target = Path(source), Path(target)
     tasks, refused = _list_nuclei(source)
@@ -442,7 +474,10 @@ def _coco_mask():
 
 # %% ../../nbs/data/07_convert.ipynb #cell-049
 def _run_lengths(counts: bytes) -> int:
-    "Number of pixels that a compressed RLE describes. Its numbers are written in steps of 5 bits; from the fourth on they are differences to the one before the last."
+    """Number of pixels that a compressed RLE describes.
+
+    Its numbers are written in steps of 5 bits; from the fourth on they are differences to the one before the last.
+    """
     lengths, number, shift = [], 0, 0
     for byte in counts:
         part = byte - 48
@@ -488,8 +523,9 @@ def _checked_runs(segmentation: Any, height: int, width: int) -> dict:
 
 # %% ../../nbs/data/07_convert.ipynb #cell-054
 def coco_object_mask(segmentation: Any, height: int, width: int) -> np.ndarray:
-    """The pixels of a COCO annotation, uint8 (H, W) of 0 and 1, equal to pycocotools' annToMask; parts of a polygon
-    that are no outlines are left out.
+    """The pixels of a COCO annotation, uint8 (H, W) of 0 and 1, equal to pycocotools' annToMask.
+
+    Parts of a polygon that are no outlines are left out.
 
     Raises DataError (broken-annotation) in words.
     """
@@ -561,7 +597,8 @@ def _class_table(categories: list[dict], coco_classes: Sequence[str]) -> dict[An
     "Category id -> class id, 0 where it was not chosen. Raises ValueError for names that the file does not know."
     if len(coco_classes) < 2 or len(set(coco_classes)) < len(coco_classes) or len(coco_classes) > 255:
         raise ValueError(
-            f"coco_classes must hold 2 to 255 different names, the background first; it holds {len(coco_classes)}: {', '.join(coco_classes[:4])}"
+            "coco_classes must hold 2 to 255 different names, the background first; it holds "
+            f"{len(coco_classes)}: {', '.join(coco_classes[:4])}"
         )
     known = {c["name"] for c in categories}
     unknown = [name for name in coco_classes[1:] if name not in known]
@@ -744,8 +781,10 @@ def _require_objects(
     lost: Counter[str],
     convert: Callable[[_CocoImage], _Converted],
 ) -> None:
-    """Raise DataError (lost-annotations) with the reasons where not one of a file's `number` annotations would
-    show. Images are converted until one does."""
+    """Raise DataError (lost-annotations) with the reasons where not one of a file's `number` annotations would show.
+
+    Images are converted until one does.
+    """
     if not number:
         return
     lost, problems = Counter(lost), [note for outcome in apart for note in outcome.notes]
@@ -782,8 +821,9 @@ def convert_coco(
     log: Callable[[str], Any] = print,
     every: float = 10.0,
 ) -> Summary:
-    """Convert COCO annotations (polygons, RLE, crowds) to folders of images and masks of class ids. Sizes that the file
-    does not say are the images' own.
+    """Convert COCO annotations (polygons, RLE, crowds) to folders of images and masks of class ids.
+
+    Sizes that the file does not say are the images' own.
 
     Raises FileNotFoundError or ValueError in words where files, names or target cannot be used (or pycocotools is not
     installed), and DataError with the reasons where a file has annotations but none of them would show; single images
@@ -811,7 +851,10 @@ def convert_coco(
     }
     _open_target(target, recipe)
     for line in [
-        f"{anno_json}: {len(tasks)} images, {sum(len(t.objects) for t in tasks)} objects of {len(coco_classes) - 1} classes",
+        (
+            f"{anno_json}: {len(tasks)} images, {sum(len(t.objects) for t in tasks)} objects of "
+            f"{len(coco_classes) - 1} classes"
+        ),
         *notes,
     ]:
         log(line)

@@ -149,7 +149,7 @@ def _draw_microtubules(
 
 # %% ../../nbs/data/05_demo.ipynb #cell-023
 def _plan_mitochondria(rng: np.random.Generator, cells: np.ndarray, distances: np.ndarray, count: int) -> list[dict]:
-    "Ellipsoids: middle slice and centre, half axes and direction in the plane, half height and drift through the slices, look."
+    """Ellipsoids: middle slice and centre, half axes and direction in the plane, and so on."""
     planned = []
     for z in rng.integers(0, len(cells), count):
         for row, column in _start_points(rng, distances[z], 8, 1):
@@ -202,7 +202,10 @@ def _texture(rng: np.random.Generator, size: int, sigma: float) -> np.ndarray:
 
 # %% ../../nbs/data/05_demo.ipynb #cell-028
 def _expose(rng: np.random.Generator, tissue: np.ndarray) -> np.ndarray:
-    "Grey levels float32 (H, W) -> uint8 as a camera sees them: its own contrast, a little blur, shot noise, read-out noise."
+    """Grey levels float32 (H, W) -> uint8 as a camera sees them.
+
+    Its own contrast, a little blur, shot noise, read-out noise.
+    """
     seen = (tissue - 128) * rng.uniform(0.92, 1.08) + 128 + rng.normal(0, 5)
     seen = cv2.GaussianBlur(seen.astype(np.float32), (0, 0), rng.uniform(0.7, 1.1))
     seen = rng.poisson(seen.clip(5, 250) * 0.8) / 0.8
@@ -225,7 +228,10 @@ def _draw_inside(
 
 # %% ../../nbs/data/05_demo.ipynb #cell-032
 def _cytoplasm(rng: np.random.Generator, cells: np.ndarray) -> np.ndarray:
-    "Grey level float32 (Z, H, W) of the cells' bodies: each cell has a tone, one in twelve is dark; the light is uneven."
+    """Grey level float32 (Z, H, W) of the cells' bodies: each cell has a tone, one in twelve is dark.
+
+    The light is uneven.
+    """
     count, shape = int(cells.max()) + 1, cells.shape
     tones = rng.normal(158, 9, count) - 35 * (rng.random(count) < 1 / 12)
     ramp = np.linspace(-0.5, 0.5, shape[1])
@@ -238,7 +244,10 @@ def make_demo(
     size: int = 256,  # height and width in pixels
     seed: int | Sequence[int] = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    "Images and labels, both uint8 (Z, H, W); labels 255 = inside a cell, 0 = membrane. The same seed, the same stack. Raises ValueError for sizes below 64."
+    """Images and labels, both uint8 (Z, H, W); labels 255 = inside a cell, 0 = membrane.
+
+    The same seed, the same stack. Raises ValueError for sizes below 64.
+    """
     if num_slices < 1 or size < 64:
         raise ValueError(f"num_slices is {num_slices} and size {size}; at least 1 slice of 64 pixels is needed")
     rng, shape = np.random.default_rng(seed), (num_slices, size, size)
@@ -277,7 +286,10 @@ def write_demo(
     test_slices: int = 4,
     overwrite: bool = False,
 ) -> Path:
-    "Write train-volume.tif, train-labels.tif and test-volume.tif as in the ISBI challenge. Raises FileExistsError unless `overwrite`."
+    """Write train-volume.tif, train-labels.tif and test-volume.tif as in the ISBI challenge.
+
+    Raises FileExistsError unless `overwrite`.
+    """
     folder = Path(folder)
     names = ("train-volume.tif", "train-labels.tif", "test-volume.tif")
     there = [name for name in names if (folder / name).exists()]

@@ -24,6 +24,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from fastcore.basics import patch
 from scipy.ndimage import distance_transform_edt
 
 from ..core.colors import PALETTE, color_mask, show_image
@@ -65,7 +66,10 @@ KINDS = {  # code: (severity, what, fix)
     "needs-choice": (
         "error",
         "a file that leaves open what is meant",
-        "set the choice that the words name in the parameter reading; without it the corrected copy leaves the sample out",
+        (
+            "set the choice that the words name in the parameter reading; without it the corrected copy leaves "
+            "the sample out"
+        ),
     ),
     "group-across": ("error", "a group in training and in validation", "move each group to one side"),
     "unreadable": (
@@ -82,17 +86,26 @@ KINDS = {  # code: (severity, what, fix)
     "colour-mask": (
         "error",
         "a mask of colours instead of class ids",
-        "give labels, the class id of each colour; the corrected copy then writes ids, without it leaves the sample out",
+        (
+            "give labels, the class id of each colour; the corrected copy then writes ids, without it leaves the "
+            "sample out"
+        ),
     ),
     "mask-alpha": (
         "error",
         "a mask that is drawn in the alpha channel",
-        "set mask_alpha in the parameter reading, as the words say; without it the corrected copy leaves the sample out",
+        (
+            "set mask_alpha in the parameter reading, as the words say; without it the corrected copy leaves the "
+            "sample out"
+        ),
     ),
     "mask-values": (
         "error",
         "a mask with values that could mean anything",
-        "raise num_classes if they are ids; or set two_class to 'nonzero' or 'half', or labels, which the corrected copy applies",
+        (
+            "raise num_classes if they are ids; or set two_class to 'nonzero' or 'half', or labels, which the "
+            "corrected copy applies"
+        ),
     ),
     "shape-mismatch": (
         "error",
@@ -112,7 +125,10 @@ KINDS = {  # code: (severity, what, fix)
     "palette": (
         "error",
         "a palette image whose indices are no class ids",
-        "give labels, the class id of each colour; the corrected copy then writes ids, without it leaves the sample out",
+        (
+            "give labels, the class id of each colour; the corrected copy then writes ids, without it leaves the "
+            "sample out"
+        ),
     ),
     "unknown-ids": (
         "error",
@@ -122,7 +138,10 @@ KINDS = {  # code: (severity, what, fix)
     "interpolated-ids": (
         "warning",
         "values between the classes, as left by resizing a mask with interpolation",
-        "resize masks by the nearest pixel; the corrected copy gives such pixels the class of the nearest sound one, or cuts two classes at half",
+        (
+            "resize masks by the nearest pixel; the corrected copy gives such pixels the class of the nearest "
+            "sound one, or cuts two classes at half"
+        ),
     ),
     "empty-mask": (
         "warning",
@@ -177,7 +196,10 @@ KINDS = {  # code: (severity, what, fix)
 # %% ../../nbs/data/13_doctor.ipynb #cell-007
 @dataclass(frozen=True)
 class Finding:
-    "One kind of fault: code, severity (error, warning, note), what it is, the words of the first case, how many, the first ids, and the remedy."
+    """One kind of fault: code, severity (error, warning, note), what it is, the words of the first case, how many.
+
+    The rest are the first ids, and the remedy.
+    """
 
     code: str
     severity: str
@@ -214,7 +236,8 @@ class _Look:
     values: tuple[int, ...] = ()  # different values in the mask file
     counts: np.ndarray | None = None  # pixels of each class id, (256,)
     levels: tuple[int, ...] = ()  # values that fill areas, 3 x 3 pixels at least
-    between: float = 0.0  # of the pixels with unknown values that are no levels, the share that lies between a lower and a higher value
+    # of the pixels with unknown values that are no levels, the share that lies between a lower and a higher value
+    between: float = 0.0
     rims: tuple[dict[int, int], int] = ({}, 0)  # see `_rims`
     twin: str = ""  # label of the same image in the other part
 
@@ -414,7 +437,10 @@ def _compare_shapes(look: _Look, mask: np.ndarray) -> None:
         look.faults.append(
             (
                 "shape-mismatch",
-                f"{look.label}: the image is {look.shape[0]} x {look.shape[1]} pixels (height x width), its mask {mask.shape[0]} x {mask.shape[1]}",
+                (
+                    f"{look.label}: the image is {look.shape[0]} x {look.shape[1]} pixels (height x width), its "
+                    f"mask {mask.shape[0]} x {mask.shape[1]}"
+                ),
             )
         )
 
@@ -448,7 +474,10 @@ def _judge_values(looks: Sequence[_Look], options: _Options) -> None:
     code, levels = _meaning(plain, options)
     for k in plain:
         unknown = [v for v in k.values if v >= options.num_classes and v != options.ignore_index]
-        words = f"{k.label}: the mask holds the values {', '.join(map(str, k.values[:8]))}{', …' * (len(k.values) > 8)}, but num_classes is {options.num_classes}"
+        words = (
+            f"{k.label}: the mask holds the values {', '.join(map(str, k.values[:8]))}{', …' * (len(k.values) > 8)}, "
+            f"but num_classes is {options.num_classes}"
+        )
         if code:  # the whole set means something else than ids, so the single mask's classes mean nothing
             k.faults = [f for f in k.faults if f[0] not in ("ignored-mask", "full-mask")]
             if set(k.values) & levels - {0}:
@@ -465,7 +494,10 @@ def _judge_values(looks: Sequence[_Look], options: _Options) -> None:
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-033
 def _meaning(plain: Sequence[_Look], options: _Options) -> tuple[str, set[int]]:
-    "What the values of a set mean if they are no ids (black-white, stretched-ids, or nothing known), and the levels that fill areas in any mask."
+    """What the values of a set mean if they are no ids (black-white, stretched-ids, or nothing known).
+
+    The other answer: the levels that fill areas in any mask.
+    """
     levels = sorted({v for k in plain for v in k.levels})
     if any(0 < v < options.num_classes for v in levels) or options.num_classes == 2:
         return "", set(levels)
@@ -491,7 +523,10 @@ def _judge_rims(looks: Sequence[_Look]) -> None:
             k.faults.append(
                 (
                     "interpolated-ids",
-                    f"{k.label}: {n} pixels of thin pieces lie between a lower and a higher class, as interpolation leaves them",
+                    (
+                        f"{k.label}: {n} pixels of thin pieces lie between a lower and a higher class, as "
+                        "interpolation leaves them"
+                    ),
                 )
             )
 
@@ -631,7 +666,9 @@ _ORDER = {"error": 0, "warning": 1, "note": 2}
 # %% ../../nbs/data/13_doctor.ipynb #cell-048
 @dataclass
 class Report:
-    """What the doctor found: `findings`, the worst first, and `facts` about images and masks. Shows itself as text and in a notebook as HTML.
+    """What the doctor found: `findings`, the worst first, and `facts` about images and masks.
+
+    Shows itself as text and in a notebook as HTML.
 
     `ok` is True where there are no errors and no warnings; `figure()` draws examples; `to_json()` is for programs.
     """
@@ -687,7 +724,10 @@ def _text_lines(report: Report) -> Iterator[str]:
         yield f"  class {row['class']:<3d} {row['share']:7.2%} of the pixels, in {row['masks']} masks"
     for f in report.findings:
         rest = f.count - len(f.where)
-        yield f"\n{f.severity.upper()} {f.code}: {f.what} ({f.count})\n  {f.detail}\n  where: {', '.join(f.where)}{f' and {rest} more' if rest else ''}\n  fix:   {f.fix}"
+        yield (
+            f"\n{f.severity.upper()} {f.code}: {f.what} ({f.count})\n  {f.detail}\n  where: "
+            f"{', '.join(f.where)}{f' and {rest} more' if rest else ''}\n  fix:   {f.fix}"
+        )
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-051
 def _facts(looks: Sequence[_Look], options: _Options, rule: MaskRule | None = None) -> dict[str, Any]:
@@ -738,9 +778,12 @@ def _facts(looks: Sequence[_Look], options: _Options, rule: MaskRule | None = No
 def _panel(pictures: Sequence[np.ndarray], height: int = 150) -> np.ndarray:
     "An image and, where there is one, its mask side by side, RGB uint8, `height` pixels high."
     image, *masks = pictures
-    resize = lambda rgb, how: cv2.resize(
-        np.ascontiguousarray(rgb), (max(1, round(height * rgb.shape[1] / rgb.shape[0])), height), interpolation=how
-    )
+
+    def resize(rgb, how):
+        return cv2.resize(
+            np.ascontiguousarray(rgb), (max(1, round(height * rgb.shape[1] / rgb.shape[0])), height), interpolation=how
+        )
+
     panels = [resize(show_image(image), cv2.INTER_AREA)]
     panels += [
         resize(color_mask((m % 256).astype(np.uint8), PALETTE) if m.ndim == 2 else show_image(m), cv2.INTER_NEAREST)
@@ -759,8 +802,12 @@ def _examples(report: Report, each: int) -> list[tuple[str, np.ndarray]]:
     return found
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-055
-def _figure(self: Report, each: int = 2, columns: int = 3):
-    "A Matplotlib figure of the first `each` samples of every finding, image and mask side by side; None where there is nothing to draw."
+@patch
+def figure(self: Report, each: int = 2, columns: int = 3):
+    """A Matplotlib figure of the first `each` samples of every finding, image and mask side by side.
+
+    None where there is nothing to draw.
+    """
     from matplotlib.figure import Figure
 
     examples = _examples(self, each)
@@ -777,11 +824,9 @@ def _figure(self: Report, each: int = 2, columns: int = 3):
         ax.set_title(title if len(title) < 38 else title[:36] + "…", fontsize=7)
     return fig
 
-
-Report.figure = _figure
-
 # %% ../../nbs/data/13_doctor.ipynb #cell-056
-def _html(self: Report) -> str:
+@patch
+def _repr_html_(self: Report) -> str:
     "The report as a table, with examples as an embedded picture."
     colours = {"error": "#d55e00", "warning": "#e69f00", "note": "#0072b2"}
     esc = html.escape
@@ -791,12 +836,16 @@ def _html(self: Report) -> str:
         if k != "classes"
     )
     facts += "".join(
-        f"<tr><td>class {r['class']}</td><td style='text-align:left'>{r['share']:.2%} of the pixels, in {r['masks']} masks</td></tr>"
+        (
+            f"<tr><td>class {r['class']}</td><td style='text-align:left'>{r['share']:.2%} of the pixels, in "
+            f"{r['masks']} masks</td></tr>"
+        )
         for r in self.facts.get("classes", [])
     )
     rows = "".join(
-        f"<tr><td style='color:{colours[f.severity]}'><b>{f.severity}</b></td><td style='text-align:left'><b>{f.code}</b>: {esc(f.what)} ({f.count})<br>{esc(f.detail)}<br>"
-        f"<i>where:</i> {esc(', '.join(f.where))}{', …' if f.count > len(f.where) else ''}<br><i>fix:</i> {esc(f.fix)}</td></tr>"
+        f"<tr><td style='color:{colours[f.severity]}'><b>{f.severity}</b></td><td "
+        f"style='text-align:left'><b>{f.code}</b>: {esc(f.what)} ({f.count})<br>{esc(f.detail)}<br><i>where:</i> "
+        f"{esc(', '.join(f.where))}{', …' if f.count > len(f.where) else ''}<br><i>fix:</i> {esc(f.fix)}</td></tr>"
         for f in self.findings
     )
     fig, picture = self.figure(each=1), ""
@@ -806,12 +855,12 @@ def _html(self: Report) -> str:
         picture = f"<img src='data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}'>"
     return f"<b>{esc(self.name)}: {_verdict(self)}</b><table>{facts}</table><table>{rows}</table>{picture}"
 
-
-Report._repr_html_ = _html
-
 # %% ../../nbs/data/13_doctor.ipynb #cell-058
 def _parts_of(folder: Path, split: float, groups) -> tuple[list[tuple[str, Pair]], list[tuple[str, Problem]]]:
-    "The pairs and problems of a folder, each with its part: train/ and val/ where they exist, else the cut that training would make."
+    """The pairs and problems of a folder, each with its part.
+
+    The parts are train/ and val/ where they exist, else the cut that training would make.
+    """
     if (folder / "train").is_dir() and (folder / "val").is_dir():
         scans = [(part, pair_files(folder / part)) for part in ("train", "val")]
         problems = [(part, p) for part, scan in scans for p in scan.problems]
@@ -961,7 +1010,8 @@ def examine(
 ) -> Report:
     """Look at every sample of a data set and report what is wrong. Nothing is changed.
 
-    Raises FileNotFoundError where there is no such folder or no sample in it, ValueError for a wrong split or group key.
+    Raises FileNotFoundError where there is no such folder or no sample in it, ValueError for a wrong split or group
+    key.
     """
     options, sets = _Options(num_classes, two_class, ignore_index, labels, reading, mask_reading), None
     if isinstance(data, (ImageSet, tuple)):
@@ -995,7 +1045,10 @@ _LEFT_OUT = {
 # %% ../../nbs/data/13_doctor.ipynb #cell-080
 @dataclass
 class Fixed:
-    "What `fix_into` did: number of samples written, what was changed in which, and which were left out and why (id -> words)."
+    """What `fix_into` did: number of samples written, what was changed in which, and which were left out and why.
+
+    Each of these by id, in words.
+    """
 
     target: str
     written: int = 0
@@ -1004,7 +1057,10 @@ class Fixed:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.target}: {self.written} samples written, {len(self.changed)} of them changed, {len(self.left_out)} left out"
+            (
+                f"{self.target}: {self.written} samples written, {len(self.changed)} of them changed, "
+                f"{len(self.left_out)} left out"
+            )
         ]
         return "\n".join(
             lines
@@ -1054,7 +1110,10 @@ def _repair_mask(path: Path, codes: set[str], repair: _Repair) -> np.ndarray:
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-088
 def _interpolated(values: np.ndarray, repair: _Repair) -> np.ndarray:
-    "Pixels that interpolation made: unknown values that fill no area, what lies between beside them, and rims of known classes."
+    """Pixels that interpolation made.
+
+    Unknown values that fill no area, what lies between beside them, and rims of known classes.
+    """
     unknown = (values >= repair.options.num_classes) & ~np.isin(values, (*repair.levels, repair.options.ignore_index))
     beside = cv2.dilate(unknown.astype(np.uint8), _BOX) > 0
     return (
@@ -1119,10 +1178,12 @@ def fix_into(
     mask_reading: Reading = Reading(),  # and those of the masks; the copies are plain ids
     log: Callable[[str], Any] | None = None,
 ) -> Fixed:
-    """Write a corrected copy of a folder: `<id>/image.*`, byte for byte, and `<id>/mask.png` with class ids, in train/
-    and val/ where the original has them.
+    """Write a corrected copy of a folder.
 
-    Complete or not at all; the original is never changed. Raises ValueError where the target exists or overlaps with the original, FileNotFoundError without samples.
+    `<id>/image.*`, byte for byte, and `<id>/mask.png` with class ids, in train/ and val/ where the original has them.
+
+    Complete or not at all; the original is never changed. Raises ValueError where the target exists or overlaps with
+    the original, FileNotFoundError without samples.
     """
     folder, target, options = (
         Path(folder),
@@ -1155,7 +1216,10 @@ def fix_into(
 def _write_copy(
     root: Path, items: Sequence[tuple[str, Pair]], looks: Sequence[_Look], repair: _Repair, fixed: Fixed, divided: bool
 ) -> None:
-    "Write all samples below `root` and note in `fixed` what came of each. Of an image in both parts the one in training goes."
+    """Write all samples below `root` and note in `fixed` what came of each.
+
+    Of an image in both parts the one in training goes.
+    """
     twins = {k.twin: f"the same image as {k.label}, which stays" for k in looks if k.twin}
     for (part, pair), look in zip(items, looks):
         try:
@@ -1177,7 +1241,10 @@ def quick_checks(
     limit: int = 200,  # samples to look at
     log: Callable[[str], Any] = print,
 ) -> Report:
-    "Examine what a training is about to read and log a line for each warning. Raises DataError in words for errors: unreadable files, wrong ids or sizes, images in both parts."
+    """Examine what a training is about to read and log a line for each warning.
+
+    Raises DataError in words for errors: unreadable files, wrong ids or sizes, images in both parts.
+    """
     report = examine(images if val is None else (images, val), num_classes, ignore_index=ignore_index, limit=limit)
     if report.errors:
         first = report.errors[0]

@@ -140,7 +140,8 @@ def _groups_from_csv(path: Path) -> dict[str, str]:
     "The columns id and group of a CSV file. Raises FileNotFoundError, or ValueError in words."
     if not path.is_file():
         raise FileNotFoundError(
-            f"groups: there is no file {path}; give a CSV with the columns id and group, or a regular expression with one group"
+            f"groups: there is no file {path}; give a CSV with the columns id and group, or a regular "
+            "expression with one group"
         )
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -149,13 +150,15 @@ def _groups_from_csv(path: Path) -> dict[str, str]:
         raise ValueError(f"groups: {path} is no CSV file in UTF-8, or a damaged one ({error})") from None
     if not rows or not {"id", "group"} <= set(rows[0]):
         raise ValueError(
-            f"groups: {path} needs a first line with the columns id and group; it has {', '.join(str(name)[:40] for name in list(rows[0])[:8]) if rows else 'no rows'}"
+            f"groups: {path} needs a first line with the columns id and group; it has "
+            f"{', '.join(str(name)[:40] for name in list(rows[0])[:8]) if rows else 'no rows'}"
         )
     table = {row["id"].strip(): row["group"].strip() for row in rows}
     torn = [row["id"] for row in rows if table[row["id"].strip()] != row["group"].strip()]
     if torn:
         raise ValueError(
-            f"groups: {path} puts the id {torn[0].strip()!r} into two groups, {table[torn[0].strip()]!r} is one of them; keep one line of it"
+            f"groups: {path} puts the id {torn[0].strip()!r} into two groups, {table[torn[0].strip()]!r} is "
+            "one of them; keep one line of it"
         )
     return table
 
@@ -181,7 +184,8 @@ def group_of_ids(
             raise ValueError(f"groups: {str(groups)[:80]!r} is no regular expression ({error})") from error
         if key.groups != 1:
             raise ValueError(
-                f"groups: the regular expression {groups!r} must have exactly one group in (round brackets), it has {key.groups}"
+                f"groups: the regular expression {groups!r} must have exactly one group in (round brackets), "
+                f"it has {key.groups}"
             )
         table = {i: m[1] for i in ids if (m := key.search(i)) and m[1] is not None}
     missing = [i for i in ids if not table.get(i)]
@@ -195,7 +199,10 @@ def group_of_ids(
 def split_ids(
     ids: Sequence[str], split: float, groups: str | PathLike | Mapping[str, str] | None = None
 ) -> tuple[list[int], list[int]]:
-    "Positions (train, validate) in `ids`: the sorted ids cut after `int(n * split)`, groups kept whole. Raises ValueError where a side would stay empty."
+    """Positions (train, validate) in `ids`: the sorted ids cut after `int(n * split)`, groups kept whole.
+
+    Raises ValueError where a side would stay empty.
+    """
     if not 0 < split < 1:
         raise ValueError(f"split is {split}; to cut a set it must lie between 0 and 1")
     order = sorted(range(len(ids)), key=lambda i: ids[i])
@@ -203,7 +210,8 @@ def split_ids(
     sizes = Counter(key[i] for i in order)  # in the order of their first id
     if len(sizes) < 2:
         raise ValueError(
-            f"split: {len(ids)} samples in {len(sizes)} group cannot be cut into training and validation; two are needed"
+            f"split: {len(ids)} samples in {len(sizes)} group cannot be cut into training and validation; "
+            "two are needed"
         )
     ends = np.cumsum(list(sizes.values()))[:-1]  # the last group always validates
     taken = set(list(sizes)[: int(np.abs(ends - int(len(ids) * split)).argmin()) + 1])
@@ -229,14 +237,18 @@ def load_folder_split(
     absent = [name for name in ("train", "val") if not (folder / name).is_dir()]
     if absent:
         raise FileNotFoundError(
-            f"{folder}: split is 1.0, but there is no folder {absent[0]}/ in it; it holds {shown_names(folder)}. Set split below 1 to cut one set in two"
+            f"{folder}: split is 1.0, but there is no folder {absent[0]}/ in it; it holds "
+            f"{shown_names(folder)}. Set split below 1 to cut one set in two"
         )
     train, val = load_pairs([_sound(pair_files(folder / name)) for name in ("train", "val")], num_classes, **options)
     both = set(group_of_ids(train.ids, groups)) & set(group_of_ids(val.ids, groups)) if groups else set()
     if both:
         raise DataError(
             "group-across",
-            f"{folder}: {len(both)} groups are in train/ and in val/, the first is {min(both)!r}; move each group to one side",
+            (
+                f"{folder}: {len(both)} groups are in train/ and in val/, the first is {min(both)!r}; move each "
+                "group to one side"
+            ),
         )
     return train, val
 
@@ -245,7 +257,10 @@ def load_instances(
     folder: str | PathLike | Pairing,  # a folder, or its `pair_files` where many are read
     id: str,
 ) -> np.ndarray:
-    "The object numbers of a sample, uint16 (uint32 where needed) (H, W), 0 = ground. Raises ValueError for an unknown id, FileNotFoundError where it has no instance file."
+    """The object numbers of a sample, uint16 (uint32 where needed) (H, W), 0 = ground.
+
+    Raises ValueError for an unknown id, FileNotFoundError where it has no instance file.
+    """
     found = folder if isinstance(folder, Pairing) else pair_files(folder, labelled=False)
     file = found.find(id).instances
     if file is None:

@@ -17,14 +17,16 @@ SCHEMES = ("shuffled", "blocks")
 def fold_parts(n: int, k: int, scheme: str, groups: Sequence[str] | None = None) -> list[list[int]]:
     """The positions 0 … n-1 in k parts; images of one group (a name for each position) stay together.
 
-    `shuffled`: NumPy's legacy generator with seed 0, as in the zoo; `blocks`: in the order of the set. Raises ValueError where there are fewer groups than parts.
+    `shuffled`: NumPy's legacy generator with seed 0, as in the zoo; `blocks`: in the order of the set. Raises
+    ValueError where there are fewer groups than parts.
     """
     if scheme not in SCHEMES:
         raise ValueError(f"fold_scheme: {scheme!r} is not known; there are {', '.join(SCHEMES)}")
     names = list(dict.fromkeys(groups or range(n)))
     if k < 2 or len(names) < k:
         raise ValueError(
-            f"num_folds: {n} images in {len(names)} groups cannot be cut into {k} folds; take at least 2 folds, and at most one for each group"
+            f"num_folds: {n} images in {len(names)} groups cannot be cut into {k} folds; take at least 2 "
+            "folds, and at most one for each group"
         )
     order = np.arange(len(names))
     if scheme == "shuffled":
@@ -41,7 +43,10 @@ def fold_parts(n: int, k: int, scheme: str, groups: Sequence[str] | None = None)
 def cut_fold(
     cross_valid_ind: int, n: int, k: int, scheme: str, groups: Sequence[str] | None = None
 ) -> tuple[list[int], list[int]]:
-    "Positions (train, validate) of one of k folds of n images, see `fold_parts`. Blocks count from 1: fold 1 holds out the first block, fold 0 is fold k."
+    """Positions (train, validate) of one of k folds of n images, see `fold_parts`.
+
+    Blocks count from 1: fold 1 holds out the first block, fold 0 is fold k.
+    """
     if not 0 <= cross_valid_ind <= k:
         raise ValueError(f"cross_valid_ind is {cross_valid_ind}; with {k} folds it must be between 0 and {k}")
     parts = fold_parts(n, k, scheme, groups)

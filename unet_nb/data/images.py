@@ -352,7 +352,10 @@ class _SegmentedTiff:
         block = _paste_segments(self, number, *ranges)  # (planes, height, width, values)
         block = block[..., 0] if self.page.axes.startswith("S") or "S" not in self.page.axes else block
         block = block if self.page.axes.startswith("S") else block[0]
-        whole = lambda k: 0 if isinstance(k, int) else slice(None)
+
+        def whole(k):
+            return 0 if isinstance(k, int) else slice(None)
+
         return block[tuple(whole(k) if a in (row, column) else k for a, k in enumerate(key))]
 
 # %% ../../nbs/data/00_images.ipynb #cell-042

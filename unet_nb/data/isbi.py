@@ -20,11 +20,15 @@ from .samples import ImageSet
 
 # %% ../../nbs/data/04_isbi.ipynb #cell-006
 def save_stack(path: str | os.PathLike, stack: np.ndarray) -> Path:  # (Z, H, W), uint8, uint16 or float32
-    "Write a stack of grey slices as an uncompressed multi-page TIFF, complete or not at all. Raises ValueError for other shapes and types."
+    """Write a stack of grey slices as an uncompressed multi-page TIFF, complete or not at all.
+
+    Raises ValueError for other shapes and types.
+    """
     path = Path(path)
     if stack.ndim != 3 or stack.size == 0 or stack.dtype not in (np.uint8, np.uint16, np.float32):
         raise ValueError(
-            f"{path}: a stack must be uint8, uint16 or float32 of shape (Z, H, W), not {stack.dtype} {tuple(stack.shape)}"
+            f"{path}: a stack must be uint8, uint16 or float32 of shape (Z, H, W), not {stack.dtype} "
+            f"{tuple(stack.shape)}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -69,7 +73,10 @@ def labels_to_classes(
     labels: np.ndarray,  # (Z, H, W) or (H, W), values 0 and 255, or 0 and 1
     where: str,
 ) -> np.ndarray:  # file name, for the message
-    "Labels of the challenge to class ids, uint8 of the same shape: 1 = inside a cell, 0 = membrane. Raises ValueError for other values."
+    """Labels of the challenge to class ids, uint8 of the same shape: 1 = inside a cell, 0 = membrane.
+
+    Raises ValueError for other values.
+    """
     values = np.unique(labels).tolist()
     if len(values) == 2 and values[0] == 0 and values[1] in (1, 255):
         return (labels > 0).astype(np.uint8)
@@ -101,12 +108,16 @@ def load_isbi(
     reading: Reading = Reading(),  # of train-volume.tif; axes ZYX, unless it says others
     mask_reading: Reading = Reading(),  # of train-labels.tif
 ) -> ImageSet:
-    "The training slices with masks (1 = inside a cell, 0 = membrane), ids train-00, train-01, … Raises FileNotFoundError or ValueError."
+    """The training slices with masks (1 = inside a cell, 0 = membrane), ids train-00, train-01, ….
+
+    Raises FileNotFoundError or ValueError.
+    """
     volume = _read_volume(_file(folder, "train-volume.tif"), reading)
     labels = _read_labels(_file(folder, "train-labels.tif"), mask_reading)
     if volume.shape != labels.shape:
         raise ValueError(
-            f"{folder}: train-volume.tif has the shape {volume.shape} but train-labels.tif {labels.shape} (slices, rows, columns)"
+            f"{folder}: train-volume.tif has the shape {volume.shape} but train-labels.tif {labels.shape} "
+            "(slices, rows, columns)"
         )
     masks = labels_to_classes(labels, str(Path(folder) / "train-labels.tif"))
     return ImageSet.from_arrays(
@@ -127,7 +138,10 @@ def zoo_fold(
     n: int = 30,
     k: int = 5,
 ) -> tuple[list[int], list[int]]:
-    "Indices (train, validate) of one of the zoo's k folds of n slices; n // k validate. Raises ValueError for n < k or an unknown fold."
+    """Indices (train, validate) of one of the zoo's k folds of n slices; n // k validate.
+
+    Raises ValueError for n < k or an unknown fold.
+    """
     if k < 2 or n < k:
         raise ValueError(
             f"{n} slices cannot be cut into {k} folds; there must be at least 2 folds, and a slice for each"

@@ -146,7 +146,10 @@ def _gather(masks: Iterable[MaskSummary]) -> _Seen:
 # %% ../../nbs/data/01_masks.ipynb #cell-018
 def _decide(seen: _Seen, num_classes: int, two_class: str, labels, ignore_index: int) -> MaskRule:
     "The rule, by labels, by the choice for two classes, or by what was seen."
-    rule = lambda how, why, labels=None: MaskRule(how, num_classes, ignore_index, labels, why)
+
+    def rule(how, why, labels=None):
+        return MaskRule(how, num_classes, ignore_index, labels, why)
+
     if labels is not None:
         return rule("labels", "each value has the class that labels gives it", labels)
     if seen.colors:

@@ -34,7 +34,10 @@ def load_split(cfg: SampleConfig) -> tuple[ImageSet, ImageSet]:
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-012
 def output_margin(cfg: NetworkConfig) -> int:
-    "Pixels that the network of `cfg` loses at each border of a crop: 0 for padded convolutions, 92 for the 2015 network."
+    """Pixels that the network of `cfg` loses at each border of a crop.
+
+    0 for padded convolutions, 92 for the 2015 network.
+    """
     return cfg.geometry.rule.margin if cfg.crop_size else 0
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-013
@@ -51,7 +54,9 @@ def with_border(sample: Sample, margin: int) -> tuple[np.ndarray, np.ndarray]:
 def train_example(
     cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, augment, rng: np.random.Generator
 ) -> tuple[np.ndarray, ...]:
-    """One augmented example: image float32 (C, H, W) in [-1, 1], mask int32 (H', W') of the size of the network's output and, with
+    """One augmented example.
+
+    Image float32 (C, H, W) in [-1, 1], mask int32 (H', W') of the size of the network's output and, with
     `border_weight`, the weights of the pixels float32 (H', W').
 
     `image` uint8/uint16 (H, W[, C]) with the border of `with_border` already on it, `mask` uint8 (H, W).
@@ -74,7 +79,10 @@ def train_example(
 def preprocess_for_network(
     cfg: SampleConfig, image: np.ndarray, mask: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    "A whole image (and its mask) as the zoo feeds it: resized to image_size, for the 2015 network to crop and zero-padded; see `preprocess_zoo`."
+    """A whole image (and its mask) as the zoo feeds it.
+
+    Resized to image_size, for the 2015 network to crop and zero-padded; see `preprocess_zoo`.
+    """
     order = dataset_of(cfg).size_order
     return preprocess_zoo(
         image, mask, cfg.image_size, cfg.crop, cfg.num_channels, cfg.num_classes, order, cfg.ignore_index
@@ -88,9 +96,12 @@ def epoch_order(n: int, repeat: int, seed: int, epoch: int) -> np.ndarray:
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-022
 class TrainBatches:
-    """The batches of one epoch: item `i` is (images float32 (N, C, H, W), masks int32 (N, H', W')[, weights float32 (N, H', W')]).
+    """The batches of one epoch.
 
-    `len` is the number of steps; `epoch` may be set between passes. `rank` of `ranks` gets its share of every global batch.
+    Item `i` is (images float32 (N, C, H, W), masks int32 (N, H', W')[, weights float32 (N, H', W')]).
+
+    `len` is the number of steps; `epoch` may be set between passes. `rank` of `ranks` gets its share of every global
+    batch.
     """
 
     def __init__(self, cfg: TrainConfig, images: ImageSet, rank: int = 0, ranks: int = 1):
@@ -100,7 +111,8 @@ class TrainBatches:
         if not len(self):
             name = "distribute_batchsize" if cfg.run_distribute else "batch_size"
             raise ConfigError(
-                f"{name}: {len(images)} training images × repeat {cfg.repeat} do not fill one batch of {self.batch * ranks}; lower {name} or raise repeat"
+                f"{name}: {len(images)} training images × repeat {cfg.repeat} do not fill one batch of "
+                f"{self.batch * ranks}; lower {name} or raise repeat"
             )
         # Stacks are read once; of large sets only what fits into about 1 GB stays in memory.
         self._read = lru_cache(maxsize=max(1, int(1e9 // images[0].image.nbytes)))(
@@ -123,7 +135,10 @@ class TrainBatches:
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-027
 def create_dataset(batches: TrainBatches):
-    "A `mindspore.dataset` of the batches of one epoch, columns image, mask and perhaps weight, in order, prepared ahead of the step."
+    """A `mindspore.dataset` of the batches of one epoch, columns image, mask and perhaps weight, in order.
+
+    Prepared ahead of the step.
+    """
     import mindspore.dataset as ds
 
     ds.config.set_prefetch_size(2)
@@ -137,7 +152,10 @@ def create_dataset(batches: TrainBatches):
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-030
 def epoch_tensors(dataset) -> Iterator[list]:
-    "The batches of one epoch of a `create_dataset` as lists of MindSpore tensors; an interrupt between them raises KeyboardInterrupt."
+    """The batches of one epoch of a `create_dataset` as lists of MindSpore tensors.
+
+    An interrupt between them raises KeyboardInterrupt.
+    """
     handler, in_main = signal.getsignal(signal.SIGINT), threading.current_thread() is threading.main_thread()
     for batch in dataset.create_tuple_iterator(num_epochs=1):
         if in_main:

@@ -23,7 +23,10 @@ def _two_nearest(
     labels: np.ndarray,  # object numbers (H, W), 0 = background
     reach: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    "Distances to the nearest and second nearest object, float32 (H, W) in pixels; exact up to `reach`, what lies further may be inf."
+    """Distances to the nearest and second nearest object, float32 (H, W) in pixels.
+
+    Exact up to `reach`, what lies further may be inf.
+    """
     nearest, second = np.full((2, *labels.shape), np.inf, np.float32)
     for number, box in enumerate(ndimage.find_objects(labels), 1):
         if box is None:
@@ -40,7 +43,8 @@ def _object_numbers(labels: np.ndarray) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.ndim != 2 or labels.dtype.kind not in "bui" or labels.min(initial=0) < 0:
         raise ValueError(
-            f"objects must be numbered in an array (H, W) of whole numbers from 0, or be the foreground of a bool mask, but this is {labels.dtype} {labels.shape}"
+            "objects must be numbered in an array (H, W) of whole numbers from 0, or be the foreground of a "
+            f"bool mask, but this is {labels.dtype} {labels.shape}"
         )
     numbers = labels[labels > 0]
     is_mask = numbers.size == 0 or numbers.min() == numbers.max()
@@ -55,9 +59,10 @@ def border_weights(
 ) -> np.ndarray:
     """Weight of each pixel, float32 (H, W), high in the gaps between cells (Ronneberger et al. 2015, equation 2).
 
-    Two objects with no background between them have no gap: see `open_gaps`. An array that holds only one number besides 0 is a mask;
-    its connected components (4 neighbours) are the cells. Of several classes, or with ignored pixels (255), pass one: `mask == 1`.
-    Raises ValueError for other arrays, sigma not above 0, or other than two class weights.
+    Two objects with no background between them have no gap: see `open_gaps`. An array that holds only one number
+    besides 0 is a mask; its connected components (4 neighbours) are the cells. Of several classes, or with ignored
+    pixels (255), pass one: `mask == 1`. Raises ValueError for other arrays, sigma not above 0, or other than two class
+    weights.
     """
     if not sigma > 0:
         raise ValueError(f"sigma must be greater than 0 pixels, not {sigma}")
@@ -73,7 +78,10 @@ def border_weights(
 
 # %% ../../nbs/data/10_weights.ipynb #cell-021
 def open_gaps(labels: np.ndarray) -> np.ndarray:
-    "Object numbers (H, W), same dtype, with a line of background between objects that touched, corners included, taken from the lower number."
+    """Object numbers (H, W), same dtype, with a line of background between objects that touched, corners included.
+
+    The line is taken from the lower number.
+    """
     return np.where(ndimage.maximum_filter(labels, 3) > labels, 0, labels).astype(labels.dtype)
 
 # %% ../../nbs/data/10_weights.ipynb #cell-026
@@ -98,11 +106,15 @@ def class_frequencies(images: ImageSet, num_classes: int, ignore_index: int = 25
 
 # %% ../../nbs/data/10_weights.ipynb #cell-029
 def balanced_weights(frequencies: Sequence[float]) -> list[float]:
-    "A weight for each class, inverse to its frequency, mean 1; absent classes get 1. Raises ValueError for negative or no frequencies."
+    """A weight for each class, inverse to its frequency, mean 1; absent classes get 1.
+
+    Raises ValueError for negative or no frequencies.
+    """
     shares = np.asarray(frequencies, np.float64)
     if not (shares.ndim == 1 and np.isfinite(shares).all() and shares.min(initial=0) >= 0 and shares.any()):
         raise ValueError(
-            f"class frequencies must be one number of at least 0 for each class, and not all 0, but they are {shares.tolist()}"
+            "class frequencies must be one number of at least 0 for each class, and not all 0, but they are "
+            f"{shares.tolist()}"
         )
     present, weights = shares > 0, np.ones(len(shares))
     inverse = 1 / shares[present]
@@ -118,10 +130,12 @@ def foreground_crop(
     ignore_index: int = 255,  # class id of pixels that do not count
     share: float = 1.0,  # probability of a crop around foreground; otherwise `random_crop`
 ) -> ImageMask:
-    """A piece of `size` of image and mask around a random pixel of a random class other than 0, as central as the image's rim allows.
+    """A piece of `size` of image and mask around a random pixel of a random class other than 0.
 
-    Where there is only background, a plain random crop; where the image is smaller, it is mirrored first. Views, not copies.
-    Raises ValueError where the mask has not the image's height and width.
+    As central as the image's rim allows.
+
+    Where there is only background, a plain random crop; where the image is smaller, it is mirrored first. Views, not
+    copies. Raises ValueError where the mask has not the image's height and width.
     """
     if mask.shape != image.shape[:2]:
         raise ValueError(

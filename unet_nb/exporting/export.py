@@ -27,9 +27,9 @@ from ..config.groups import ConfigError, FetchCheckpointParams, FetchParams, Kee
 from ..config.jobs import ExportConfig, PredictConfig, RunConfig, SampleConfig, TrainConfig
 from ..config.values import real_names
 from ..core.files import atomic_path, write_json
+from ..core.reading import readings
 from ..data.demo import demo_set
 from ..data.pipeline import load_split
-from ..core.reading import readings
 from ..data.samples import ImageSet, resize_image, scale_image, set_channels
 from ..figures.report import reported
 from ..inference.onnx_graph import TOLERANCE, to_onnx
@@ -93,7 +93,10 @@ def _trained_with(cfg: PredictConfig, checkpoint: Checkpoint) -> dict[str, Any]:
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-014
 class Exported(nn.Cell):
-    "A network with its last step: (N, C, H, W) -> probabilities (N, H', W', K), or with `activation` Argmax class ids int32 (N, H', W')."
+    """A network with its last step.
+
+    (N, C, H, W) -> probabilities (N, H', W', K), or with `activation` Argmax class ids int32 (N, H', W').
+    """
 
     def __init__(self, net: SegmentationNet, activation: str = "Softmax"):
         super().__init__(auto_prefix=False)
@@ -108,7 +111,10 @@ class Exported(nn.Cell):
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-015
 def write_model(cfg: ExportConfig, net: SegmentationNet, described: dict[str, Any], path: Path) -> None:
-    "Write `net` to `path` in `cfg.file_format`: MINDIR and AIR with batch 1 and cfg.height × cfg.width, ONNX with free sizes and its description."
+    """Write `net` to `path` in `cfg.file_format`.
+
+    MINDIR and AIR with batch 1 and cfg.height × cfg.width, ONNX with free sizes and its description.
+    """
     if cfg.file_format == "ONNX":
         model = to_onnx(net, cfg.eval_activate)
         onnx.helper.set_model_props(model, {KEY: json.dumps(described)})
@@ -120,7 +126,10 @@ def write_model(cfg: ExportConfig, net: SegmentationNet, described: dict[str, An
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-021
 def open_mindir(path: str | Path) -> Forward:
-    "A MINDIR file as a function of arrays: (N, C, H, W) float32 -> its output as it comes, (N, H', W', K) or (N, H', W'). Raises ValueError in words."
+    """A MINDIR file as a function of arrays.
+
+    (N, C, H, W) float32 -> its output as it comes, (N, H', W', K) or (N, H', W'). Raises ValueError in words.
+    """
     if not Path(path).is_file():
         raise FileNotFoundError(f"model not found: {path}")
 
@@ -156,14 +165,20 @@ def open_model(path: str | Path, num_classes: int) -> Forward:
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-024
 def largest_difference(p: np.ndarray, reference: np.ndarray, activation: str = "Softmax") -> float:
-    "Largest difference of probabilities (N, K, H, W); for Argmax how far the chosen class is below the most likely one of `reference`."
+    """Largest difference of probabilities (N, K, H, W).
+
+    For Argmax how far the chosen class is below the most likely one of `reference`.
+    """
     if activation == "Softmax":
         return float(np.abs(p - reference).max())
     return float((reference.max(1) - np.take_along_axis(reference, p.argmax(1)[:, None], 1)[:, 0]).max())
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-025
 def gate_inputs(cfg: ExportConfig, net: SegmentationNet, images: ImageSet) -> list[tuple[str, np.ndarray]]:
-    "Inputs (N, C, H, W) to compare a file with its network on, with what they are: random numbers and images, at the sizes that the file takes."
+    """Inputs (N, C, H, W) to compare a file with its network on, with what they are.
+
+    Random numbers and images, at the sizes that the file takes.
+    """
     own = tuple(net.input_size(n) for n in images[0].image.shape[:2])
     sizes = [(1, net.input_size(64), net.input_size(96)), (2, net.input_size(160), net.input_size(64)), (1, *own)]
     if cfg.file_format != "ONNX":
@@ -195,13 +210,15 @@ def check_export(cfg: ExportConfig) -> None:
     "Raise ConfigError where the parameters of an export do not work: format and device, size, name."
     if cfg.file_format == "AIR" and cfg.device_target != "Ascend":
         raise ConfigError(
-            "file_format: AIR is written by the Ascend libraries only; set device_target to Ascend on a machine that has a card, or use MINDIR or ONNX"
+            "file_format: AIR is written by the Ascend libraries only; set device_target to Ascend on a "
+            "machine that has a card, or use MINDIR or ONNX"
         )
     if cfg.file_format != "ONNX" and (problem := size_error(cfg, [cfg.height, cfg.width], "height, width")):
         raise ConfigError(problem)
     if not cfg.file_name or Path(cfg.file_name).name != cfg.file_name:
         raise ConfigError(
-            f"file_name: '{cfg.file_name}' must be a name without folders; the file is written into the run folder (output_path)"
+            f"file_name: '{cfg.file_name}' must be a name without folders; the file is written into the run "
+            "folder (output_path)"
         )
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-031
@@ -223,9 +240,12 @@ def load_trained(cfg: PredictConfig, checkpoint: Checkpoint) -> SegmentationNet:
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-033
 def export(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> Path:
-    """Write the network of `checkpoint` in `cfg.file_format` into `run`, with parity.json and metrics.json; returns the file.
+    """Write the network of `checkpoint` in `cfg.file_format` into `run`, with parity.json and metrics.json.
 
-    Raises ConfigError or ValueError in words, also where the file does not agree with the checkpoint within `TOLERANCE`; then no file is left.
+    Returns the file.
+
+    Raises ConfigError or ValueError in words, also where the file does not agree with the checkpoint within
+    `TOLERANCE`; then no file is left.
     """
     with reported(run):
         check_export(cfg)
@@ -249,7 +269,8 @@ def export(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> Path:
             | described["scores"],
         )
         run.log(
-            f"{path}: {path.stat().st_size / 1e6:.2f} MB, largest difference from the checkpoint {worst if worst is None else f'{worst:.1e}'}"
+            f"{path}: {path.stat().st_size / 1e6:.2f} MB, largest difference from the checkpoint "
+            f"{worst if worst is None else f'{worst:.1e}'}"
         )
         run.set_status("done")
     return path
@@ -267,6 +288,7 @@ def gate(cfg: ExportConfig, net: SegmentationNet, file: Path, run: Run) -> pd.Da
     wrong = table[~(table.difference <= TOLERANCE)]  # a difference that is no number is wrong too
     if len(wrong):
         raise ValueError(
-            f"{cfg.file_format}: the file does not give the checkpoint's answers and was not kept; largest differences:\n{wrong.to_string(index=False)}"
+            f"{cfg.file_format}: the file does not give the checkpoint's answers and was not kept; largest "
+            f"differences:\n{wrong.to_string(index=False)}"
         )
     return table

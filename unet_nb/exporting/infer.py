@@ -31,7 +31,10 @@ from ..training.evaluate import score_into
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-005
 def find_model(path: str, output_path: str, suffix: str) -> Path:
-    "The exported file with `suffix` (.onnx, .mindir) at `path`: a file, the run folder of an export, or, where empty, the newest export below `output_path`."
+    """The exported file with `suffix` (.onnx, .mindir) at `path`.
+
+    A file, the run folder of an export, or, where empty, the newest export below `output_path`.
+    """
     if path and resolve_path(path).suffix == suffix:
         return resolve_path(path)
     if path and not resolve_path(path).is_dir():
@@ -44,7 +47,8 @@ def find_model(path: str, output_path: str, suffix: str) -> Path:
         if found:
             return found[0]
     raise FileNotFoundError(
-        f"no {suffix} file in {resolve_path(path or output_path)}; `unet_nb run export -p file_format {suffix[1:].upper()}` makes one"
+        f"no {suffix} file in {resolve_path(path or output_path)}; `unet_nb run export -p file_format "
+        f"{suffix[1:].upper()}` makes one"
     )
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-006
@@ -56,7 +60,10 @@ def _is_done(folder: Path) -> bool:
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-007
 def read_description(path: Path) -> dict[str, Any]:
-    "The description of an exported file: in the metadata of an .onnx, in the .json beside a .mindir. Raises FileNotFoundError or ValueError in words."
+    """The description of an exported file: in the metadata of an .onnx, in the .json beside a .mindir.
+
+    Raises FileNotFoundError or ValueError in words.
+    """
     if path.suffix == ".onnx":
         return OnnxPredictor(path).described
     beside = path.with_suffix(".json")
@@ -74,7 +81,8 @@ def read_description(path: Path) -> dict[str, Any]:
     # MindSpore can crash on a damaged file, so it sees only one that is as it was written.
     if described.get("file") != file_facts(path):
         raise ValueError(
-            f"{path}: the file is not the one that {beside.name} describes: it is damaged or cut off, or belongs to another; copy both again, or export again"
+            f"{path}: the file is not the one that {beside.name} describes: it is damaged or cut off, or "
+            "belongs to another; copy both again, or export again"
         )
     return described
 
@@ -82,7 +90,8 @@ def read_description(path: Path) -> dict[str, Any]:
 def config_for_model(given: dict[str, Any], kind: str) -> tuple[InferConfig, Path]:
     """Configuration and file (`kind`: onnx or mindir) for `given` parameters, of which `model_file` names the file.
 
-    What is not given comes from the file's description, paths from the run folder it lies in. Raises ConfigError, FileNotFoundError or ValueError in words.
+    What is not given comes from the file's description, paths from the run folder it lies in. Raises ConfigError,
+    FileNotFoundError or ValueError in words.
     """
     config, given = job_config(f"infer_{kind}"), real_names(given)
     path = find_model(given.get("model_file", ""), given.get("output_path", config().output_path), f".{kind}")
@@ -123,7 +132,10 @@ def output_sides(cfg: NetworkConfig, x: np.ndarray) -> list[int]:
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-018
 def network_inputs(cfg: PredictConfig, image: np.ndarray) -> list[np.ndarray]:
-    "What the evaluation feeds the network of `cfg` for an image uint8/uint16 (H, W[, C]): float32 (1, C, H', W') each; several for tiles and test-time augmentation."
+    """What the evaluation feeds the network of `cfg` for an image uint8/uint16 (H, W[, C]).
+
+    Float32 (1, C, H', W') each; several for tiles and test-time augmentation.
+    """
     seen = []
 
     def note(x: np.ndarray) -> np.ndarray:
@@ -135,7 +147,9 @@ def network_inputs(cfg: PredictConfig, image: np.ndarray) -> list[np.ndarray]:
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-020
 def preprocess_files(cfg: PredictConfig, images: ImageSet, folder: Path, size: tuple[int, int]) -> list[str]:
-    """Step 1: write the network's inputs for `images` into `folder` as raw float32, (1, C, height, width) each; returns the file names in order.
+    """Step 1: write the network's inputs for `images` into `folder` as raw float32, (1, C, height, width) each.
+
+    Returns the file names in order.
 
     Raises ConfigError where an image does not come out at `size` (height, width), the one that the MINDIR file takes.
     """
@@ -146,7 +160,8 @@ def preprocess_files(cfg: PredictConfig, images: ImageSet, folder: Path, size: t
         for view, x in enumerate(inputs):
             if x.shape[2:] != tuple(size):
                 raise ConfigError(
-                    f"the MINDIR file takes {size[0]} × {size[1]} pixels, {sample.id} needs {x.shape[2]} × {x.shape[3]}; export with -p height {x.shape[2]} -p width {x.shape[3]}"
+                    f"the MINDIR file takes {size[0]} × {size[1]} pixels, {sample.id} needs {x.shape[2]} × "
+                    f"{x.shape[3]}; export with -p height {x.shape[2]} -p width {x.shape[3]}"
                 )
             names.append(f"{sample.id.replace('/', '_')}{f'.{view}' if len(inputs) > 1 else ''}.bin")
             x.tofile(folder / names[-1])
@@ -154,14 +169,20 @@ def preprocess_files(cfg: PredictConfig, images: ImageSet, folder: Path, size: t
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-021
 def infer_files(network: Forward, names: list[str], source: Path, target: Path, shape: tuple[int, ...]) -> None:
-    "Step 2: run `network` on each of the files `names` in `source`, read as float32 of `shape`, and write its output as it comes to `<name>_0.bin` in `target`."
+    """Step 2: run `network` on each of the files `names` in `source`, read as float32 of `shape`.
+
+    Its output is written as it comes to `<name>_0.bin` in `target`.
+    """
     target.mkdir(parents=True, exist_ok=True)
     for name in names:
         network(np.fromfile(source / name, np.float32).reshape(shape)).tofile(target / f"{Path(name).stem}_0.bin")
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-022
 def stored_outputs(cfg: NetworkConfig, names: list[str], folder: Path, activation: str) -> Forward:
-    "Step 3: the outputs in `folder` as a network that answers in the order of `names`, for `score_into`. Raises FileNotFoundError or ValueError in words."
+    """Step 3: the outputs in `folder` as a network that answers in the order of `names`, for `score_into`.
+
+    Raises FileNotFoundError or ValueError in words.
+    """
     left = iter(names)
 
     def read(x: np.ndarray) -> np.ndarray:
@@ -178,7 +199,10 @@ def stored_outputs(cfg: NetworkConfig, names: list[str], folder: Path, activatio
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-024
 def evaluate_mindir(cfg: InferMindirConfig, path: Path, run: Run) -> Run:
-    "Score a MINDIR file on the held-out images of `cfg` into `run`: inputs to `cfg.result_path`, outputs to `cfg.rst_path`, then the scores."
+    """Score a MINDIR file on the held-out images of `cfg` into `run`.
+
+    Inputs to `cfg.result_path`, outputs to `cfg.rst_path`, then the scores.
+    """
     with reported(run):
         setup_device(cfg)
         described = read_description(path)

@@ -44,8 +44,10 @@ from ..runtime.device import setup_device
 # %% ../../nbs/inference/03_files.ipynb #cell-006
 @dataclass
 class Predictor:
-    """Networks that answer as one: `forward`, the configuration they share, the tiling that suits all of them, and the
-    digests of their checkpoints."""
+    """Networks that answer as one.
+
+    `forward`, the configuration they share, the tiling that suits all of them, and the digests of their checkpoints.
+    """
 
     forward: Forward
     cfg: PredictConfig
@@ -54,7 +56,11 @@ class Predictor:
 
 # %% ../../nbs/inference/03_files.ipynb #cell-007
 def member_paths(models: Sequence[str | Path]) -> list[Path]:
-    "The checkpoints that models stand for: files and run folders, and for a cross-validation the last checkpoint of every network it trained. Raises FileNotFoundError."
+    """The checkpoints that models stand for.
+
+    Files and run folders, and for a cross-validation the last checkpoint of every network it trained. Raises
+    FileNotFoundError.
+    """
     found = []
     for model in map(resolve_path, models):
         folds = model / "folds.json"
@@ -92,7 +98,9 @@ def load_predictor(
     reading: Mapping[str, Any] | None = None,  # choices that win over those that the networks were trained with
     **given,
 ) -> Predictor:
-    """Load checkpoints, run folders or cross-validations as one predictor; `given` parameters (tta, device_target, …) win over the checkpoints'.
+    """Load checkpoints, run folders or cross-validations as one predictor.
+
+    `given` parameters (tta, device_target, …) win over the checkpoints'.
 
     Raises FileNotFoundError or ValueError in words: no such checkpoint, or networks that do not read the same input.
     """
@@ -104,7 +112,8 @@ def load_predictor(
         differ = [f"{k}: {v} and {_reads(cfg).get(k)}" for k, v in _reads(first).items() if v != _reads(cfg).get(k)]
         if differ:
             raise ValueError(
-                f"{checkpoint.path}: does not read the same input as {loaded[0][1].path} ({'; '.join(differ)}); an ensemble needs networks that do"
+                f"{checkpoint.path}: does not read the same input as {loaded[0][1].path} "
+                f"({'; '.join(differ)}); an ensemble needs networks that do"
             )
     setup_device(first)
     widest = max((cfg for cfg, _ in loaded), key=lambda cfg: cfg.geometry.reach)
@@ -151,8 +160,10 @@ def output_files(id: str, source: Path, out: Path, wanted: Wanted) -> dict[str, 
 
 # %% ../../nbs/inference/03_files.ipynb #cell-022
 def plan_outputs(found: dict[str, Path], out: Path, wanted: Wanted) -> dict[str, dict[str, Path]]:
-    """The `output_files` of every image. Raises ValueError in words where two files would have one name, or one that of
-    an image."""
+    """The `output_files` of every image.
+
+    Raises ValueError in words where two files would have one name, or one that of an image.
+    """
     plan = {id: output_files(id, source, out, wanted) for id, source in found.items()}
     writers, sources = {}, {source.resolve() for source in found.values()}
     for id, files in plan.items():
@@ -214,8 +225,10 @@ def predict_file(
 # %% ../../nbs/inference/03_files.ipynb #cell-027
 @dataclass
 class PredictionNote:
-    """What the predictions in a folder are made from, by file name. A file whose `output`
-    is None was begun and is not finished."""
+    """What the predictions in a folder are made from, by file name.
+
+    A file whose `output` is None was begun and is not finished.
+    """
 
     path: Path
     request: dict
@@ -230,8 +243,10 @@ class PredictionNote:
         self.saved = time.monotonic()
 
     def state(self, id: str, files: dict[str, Path], source: Path) -> str:
-        """What there is of an image: finished, new, changed (the image), or interrupted. Raises ValueError in words for
-        a file that is not its own."""
+        """What there is of an image: finished, new, changed (the image), or interrupted.
+
+        Raises ValueError in words for a file that is not its own.
+        """
         known = [self.files.get(file.name) for file in files.values()]
         for (kind, file), entry in zip(files.items(), known):
             if entry and (entry["id"], entry["kind"]) != (id, kind):
@@ -275,8 +290,10 @@ def _digest(source: Path) -> str:
 
 # %% ../../nbs/inference/03_files.ipynb #cell-029
 def _written(file: Path, entry: dict | None) -> bool:
-    """Whether a file stands there as the kit has written it; False for none, and for one that was begun. Raises
-    ValueError in words for another one."""
+    """Whether a file stands there as the kit has written it; False for none, and for one that was begun.
+
+    Raises ValueError in words for another one.
+    """
     if not file.exists():
         return False
     if entry and entry["output"] is None:
@@ -308,8 +325,10 @@ def _read_note(note: Path, out: Path) -> tuple[dict, dict[str, dict]]:
 
 # %% ../../nbs/inference/03_files.ipynb #cell-030
 def open_note(out: Path, request: dict) -> PredictionNote:
-    """The note of the folder `out`, a new one where there is none. Raises ValueError in words where it holds
-    predictions made from something else."""
+    """The note of the folder `out`, a new one where there is none.
+
+    Raises ValueError in words where it holds predictions made from something else.
+    """
     note = out / "prediction.json"
     if not note.is_file():
         return PredictionNote(note, request)
@@ -359,7 +378,9 @@ def predict_files(
     wanted: Wanted = Wanted(),
     log: Callable[[str], None] = print,
 ) -> list[Path]:
-    """Predict the images of a file or folder into the folder (or, for one image, file) `out`; returns the files. Finished ones are skipped.
+    """Predict the images of a file or folder into the folder (or, for one image, file) `out`; returns the files.
+
+    Finished ones are skipped.
 
     Raises FileNotFoundError, FileExistsError or ValueError in words; images that cannot be read are named after the
     others are done.

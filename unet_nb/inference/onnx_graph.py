@@ -25,7 +25,10 @@ __all__ = ['OPSET', 'IR_VERSION', 'TOLERANCE', 'folded', 'NoOnnxRule', 'OnnxWrit
 
 # %% ../../nbs/inference/01_onnx_graph.ipynb #cell-005
 def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    "Weight (out, in, h, w) and bias (out,), None for no bias, of a convolution with the BatchNorm after it folded in, both float32."
+    """Weight (out, in, h, w) and bias (out,), None for no bias.
+
+    They are those of a convolution with the BatchNorm after it folded in, both float32.
+    """
     weight = conv.weight.asnumpy()
     bias = conv.bias.asnumpy() if conv.has_bias else None
     if norm is None:
@@ -41,7 +44,11 @@ class NoOnnxRule(ValueError):
 
 # %% ../../nbs/inference/01_onnx_graph.ipynb #cell-008
 class OnnxWriter:
-    "Collects nodes and weights: `writer.cell(cell, *names)` writes a MindSpore cell that reads the tensors `names` and returns the name of its output."
+    """Collects nodes and weights.
+
+    `writer.cell(cell, *names)` writes a MindSpore cell that reads the tensors `names` and returns the name of its
+    output.
+    """
 
     def __init__(self):
         self.nodes, self.weights = [], []
@@ -69,11 +76,14 @@ class OnnxWriter:
 
     @singledispatchmethod
     def cell(self, cell: nn.Cell, *inputs: str) -> str:
-        "Write `cell`. A kind of cell that has no rule here writes itself with its method `onnx`. Raises `NoOnnxRule` where there is none."
+        """Write `cell`. A kind of cell that has no rule here writes itself with its method `onnx`.
+
+        Raises `NoOnnxRule` where there is none.
+        """
         if not hasattr(type(cell), "onnx"):
             raise NoOnnxRule(
-                f"no rule writes {type(cell).__name__} as ONNX; give the class a method onnx(self, writer, x), which writes the cells "
-                "it is made of with writer.cell and returns the name of its output"
+                f"no rule writes {type(cell).__name__} as ONNX; give the class a method onnx(self, writer, x), which "
+                "writes the cells it is made of with writer.cell and returns the name of its output"
             )
         return cell.onnx(self, *inputs)
 
@@ -192,7 +202,10 @@ def _(self, net: UNetMedical, x: str) -> str:
 
 # %% ../../nbs/inference/01_onnx_graph.ipynb #cell-025
 def check_graph(model: onnx.ModelProto, what: str) -> onnx.ModelProto:
-    "`model`, if it passes ONNX's checker and strict shape inference. Raises ValueError in words that begin with `what`."
+    """`model`, if it passes ONNX's checker and strict shape inference.
+
+    Raises ValueError in words that begin with `what`.
+    """
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as e:
@@ -210,7 +223,8 @@ OPSET, IR_VERSION = 17, 8
 def to_onnx(net: SegmentationNet, activation: str = "Softmax") -> onnx.ModelProto:
     """`net` in evaluation mode as an ONNX model with free batch, height and width.
 
-    Input `image` float32 (N, C, H, W); output `probabilities` float32 (N, H', W', K), or for activation Argmax `classes` int32 (N, H', W').
+    Input `image` float32 (N, C, H, W); output `probabilities` float32 (N, H', W', K), or for activation Argmax
+    `classes` int32 (N, H', W').
     """
     writer = OnnxWriter()
     y = writer.add("Transpose", writer.cell(net, "image"), perm=[0, 2, 3, 1])
@@ -241,10 +255,12 @@ TOLERANCE = 1e-5  # on probabilities
 
 # %% ../../nbs/inference/01_onnx_graph.ipynb #cell-037
 def fast_function(net: SegmentationNet) -> Callable[[np.ndarray], np.ndarray]:
-    """`net` as it is now, as a function on the processor: (N, C, H, W) float32 -> probabilities (N, K, H', W') float32, like `models.function.as_function`.
+    """`net` as it is now, as a function on the processor.
 
-    ONNX Runtime computes it, unless it has no rule for the network, or its answer for a small random image is further than
-    `TOLERANCE` from MindSpore's.
+    (N, C, H, W) float32 -> probabilities (N, K, H', W') float32, like `models.function.as_function`.
+
+    ONNX Runtime computes it, unless it has no rule for the network, or its answer for a small random image is further
+    than `TOLERANCE` from MindSpore's.
     """
     slow = as_function(net)
     try:

@@ -38,9 +38,12 @@ from ..runs.folder import _flock
 def tiling_for(
     cfg: NetworkConfig, tile: int | None = None, overlap: int | None = None, batch: int | None = None
 ) -> Tiling:
-    """The tiling for the network of `cfg`: tiles of its default size that overlap by twice its reach, unless given, in pixels.
+    """The tiling for the network of `cfg`.
 
-    Larger tiles waste less on overlaps and need more memory. A batch is one tile on CPU, where more were slower, else four. Raises ConfigError in words.
+    Tiles of its default size that overlap by twice its reach, unless given, in pixels.
+
+    Larger tiles waste less on overlaps and need more memory. A batch is one tile on CPU, where more were slower, else
+    four. Raises ConfigError in words.
     """
     geometry = cfg.geometry
     tile = tile or geometry.default_tile
@@ -53,7 +56,8 @@ def tiling_for(
         )
     if tile < smallest:
         raise ConfigError(
-            f"tile: {tile} pixels are too few for {cfg.model_name} with an overlap of {overlap}; take at least {smallest}, or a smaller overlap"
+            f"tile: {tile} pixels are too few for {cfg.model_name} with an overlap of {overlap}; take at "
+            f"least {smallest}, or a smaller overlap"
         )
     return Tiling(tile, overlap, batch)
 
@@ -65,7 +69,10 @@ def _spans(cfg: PredictConfig, source, tiling: Tiling) -> tuple[list[Span], list
 
 
 def predict_native(forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
-    "Probabilities float32 (K, H, W) of a scaled image float32 (H, W, C), computed at its own resolution; in tiles where it is larger than one (default `tiling_for(cfg)`)."
+    """Probabilities float32 (K, H, W) of a scaled image float32 (H, W, C), computed at its own resolution.
+
+    In tiles where it is larger than one (default `tiling_for(cfg)`).
+    """
     tiling = tiling or tiling_for(cfg)
     bands = predict_bands(forward, image, *_spans(cfg, image, tiling), tiling.batch)
     return np.concatenate([band for _, band in bands], axis=1)
@@ -74,7 +81,10 @@ def predict_native(forward: Forward, cfg: PredictConfig, image: np.ndarray, tili
 def average_views(
     predict: Callable[[np.ndarray], np.ndarray], image: np.ndarray, axes: tuple[int, int] = (0, 1)
 ) -> np.ndarray:
-    "Mean of `predict` over the eight flips and quarter turns of `image` in its `axes` (rows, columns), each answer (…, h, w) turned back."
+    """Mean of `predict` over the eight flips and quarter turns of `image` in its `axes` (rows, columns).
+
+    Each answer (…, h, w) turned back.
+    """
     total = 0
     for flip in (False, True):
         for turns in range(4):
@@ -99,13 +109,16 @@ def predict_network_scale(
 ) -> np.ndarray:
     """Probabilities (K, h, w) of an image uint8/uint16 (H, W[, C]) at the scale at which the network works.
 
-    With `crop_size` that is the image's own (h, w = H, W), in tiles where it is large, else the zoo's `image_size` (or `crop`). `cfg.tta` averages over the
-    eight flips and quarter turns.
+    With `crop_size` that is the image's own (h, w = H, W), in tiles where it is large, else the zoo's `image_size` (or
+    `crop`). `cfg.tta` averages over the eight flips and quarter turns.
     """
     scaled = set_channels(scale_image(image), cfg.num_channels)
     if cfg.crop_size:
         return predict_native(with_tta(forward) if cfg.tta else forward, cfg, scaled, tiling)
-    one = lambda view: forward(preprocess_for_network(cfg, view)[0].transpose(2, 0, 1)[None])[0]
+
+    def one(view):
+        return forward(preprocess_for_network(cfg, view)[0].transpose(2, 0, 1)[None])[0]
+
     return average_views(one, scaled) if cfg.tta else one(scaled)
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-049
@@ -128,8 +141,10 @@ def open_new_images(cfg: PredictConfig, source: str | Path) -> ImageFile:
 # %% ../../nbs/inference/00_predict.ipynb #cell-057
 @contextmanager
 def sole_writer(path: str | Path) -> Iterator[None]:
-    """The right to write to `path`, a file or folder, until the block or the process ends. Raises FileExistsError in
-    words if another process has it."""
+    """The right to write to `path`, a file or folder, until the block or the process ends.
+
+    Raises FileExistsError in words if another process has it.
+    """
     path = Path(path)
     lock = path / ".writer" if path.is_dir() else path.with_name(f".{path.name}.writer")
     while True:
@@ -159,7 +174,10 @@ def sole_writer(path: str | Path) -> Iterator[None]:
 
 # %% ../../nbs/inference/00_predict.ipynb #cell-058
 class GrowingTiff:
-    "A TIFF (Z, H, W) or RGB (Z, H, W, 3), for a single page without Z, written band by band into a hidden `.part` file and renamed when complete. More than 4 GB become a BigTIFF."
+    """A TIFF (Z, H, W) or RGB (Z, H, W, 3), for a single page without Z.
+
+    Written band by band into a hidden `.part` file and renamed when complete. More than 4 GB become a BigTIFF.
+    """
 
     def __init__(self, path: str | Path, shape: tuple[int, ...], dtype: str):
         self.path, self.shape, self.dtype = Path(path), shape, np.dtype(dtype)
@@ -193,7 +211,10 @@ def _page_bands(
     "Bands of probabilities of a page; a single one for networks that read whole resized images."
     if cfg.crop_size:
         answer, (rows, columns) = with_tta(forward) if cfg.tta else forward, _spans(cfg, page, tiling)
-        prepare = lambda window: set_channels(scale_image(window), cfg.num_channels)
+
+        def prepare(window):
+            return set_channels(scale_image(window), cfg.num_channels)
+
         yield from predict_bands(answer, page, rows, columns, tiling.batch, prepare, skip)
     elif not skip:
         yield 0, predict_image(forward, cfg, page[:])
@@ -219,7 +240,10 @@ def _layer(cfg: PredictConfig, page) -> Callable[[int, np.ndarray], np.ndarray]:
 def _write_band(
     files: dict[str, GrowingTiff], z: int, first: int, p: np.ndarray, label: int, lay: Callable[..., np.ndarray]
 ) -> None:
-    "Write the probabilities (K, h, W) of rows `first` … of page `z`; `lay(first, classes)` gives the rows of the overlay."
+    """Write the probabilities (K, h, W) of rows `first` … of page `z`.
+
+    `lay(first, classes)` gives the rows of the overlay.
+    """
     classes = p.argmax(0).astype(np.uint8)
     if "mask" in files:
         files["mask"].write(z, first, classes)
@@ -244,7 +268,9 @@ def predict_large(
     log: Callable[[str], None] = print,
     every: float = 10.0,
 ) -> list[Path]:
-    """Predict a file (path), or pages (H, W[, C]) of one size, into TIFF files; memory holds a band of tiles, not the image. Returns the files.
+    """Predict a file (path), or pages (H, W[, C]) of one size, into TIFF files.
+
+    Memory holds a band of tiles, not the image. Returns the files.
 
     `mask`: class ids uint8. `probability`: that of class `label`, as `dtype` uint8 (0 … 255) or float32. `laid_over`:
     the classes over the image, RGB uint8. `log` gets a line about every `every` seconds.
@@ -281,8 +307,10 @@ def _grow(
     label: int,
     report: "_Report",
 ) -> None:
-    """Predict `pages` into `files` from the band on that an earlier call has not finished, and give the files their
-    names."""
+    """Predict `pages` into `files` from the band on that an earlier call has not finished.
+
+    When they are complete, the files get their names.
+    """
     target, origin = next(iter(files.values())).path, _origin(pages, cfg, tiling, key, files, label)
     state, per_page = target.with_name(f".{target.name}.state.json"), 1
     if cfg.crop_size:
@@ -358,5 +386,6 @@ class _Report:
             return
         self.shown, pace = now, (done - self.begin) / (now - self.start)
         self.log(
-            f"page {page + 1}/{pages}  row {row}/{height}  {pace * width / 1e6:.2f} Mpixel/s  {timedelta(seconds=round((pages * height - done) / pace))} left"
+            f"page {page + 1}/{pages}  row {row}/{height}  {pace * width / 1e6:.2f} Mpixel/s  "
+            f"{timedelta(seconds=round((pages * height - done) / pace))} left"
         )

@@ -38,8 +38,8 @@ def check_description(text: str | None, where: str | Path) -> dict[str, Any]:
     "The description of a model from its JSON text. Raises ValueError in words, beginning with `where`."
     if text is None:
         raise ValueError(
-            f"{where}: the file does not say how images are prepared for it (no metadata '{KEY}'); it was not written by `unet_nb run export`, "
-            "or other software has dropped its metadata. Export the checkpoint again"
+            f"{where}: the file does not say how images are prepared for it (no metadata '{KEY}'); it was not written "
+            "by `unet_nb run export`, or other software has dropped its metadata. Export the checkpoint again"
         )
     try:
         described = json.loads(text)
@@ -48,7 +48,8 @@ def check_description(text: str | None, where: str | Path) -> dict[str, Any]:
     schema = described.get("schema") if isinstance(described, dict) else None
     if schema != SCHEMA:
         raise ValueError(
-            f"{where}: its description has the schema {schema}, this version of unet_nb reads {SCHEMA}; use the version that wrote it or export again"
+            f"{where}: its description has the schema {schema}, this version of unet_nb reads {SCHEMA}; use "
+            "the version that wrote it or export again"
         )
     missing = [part for part in PARTS if part not in described]
     if missing:
@@ -56,7 +57,8 @@ def check_description(text: str | None, where: str | Path) -> dict[str, Any]:
     wrong = [part for part, holds in _RULES.items() if not _holds(holds, described)]
     if wrong:
         raise ValueError(
-            f"{where}: its description cannot be followed, it is damaged in {', '.join(wrong)}; export the checkpoint again"
+            f"{where}: its description cannot be followed, it is damaged in {', '.join(wrong)}; export the "
+            "checkpoint again"
         )
     return described
 
@@ -111,7 +113,10 @@ PROVIDERS = {"CPU": [], "GPU": ["CUDAExecutionProvider", "ROCMExecutionProvider"
 
 # %% ../../nbs/inference/02_predictor.ipynb #cell-013
 def open_session(path: str | Path, device_target: str = "CPU") -> onnxruntime.InferenceSession:
-    "An ONNX Runtime session; `device_target` CPU or GPU. Warns where the GPU is not to be had, raises FileNotFoundError or ValueError in words."
+    """An ONNX Runtime session; `device_target` CPU or GPU.
+
+    Warns where the GPU is not to be had, raises FileNotFoundError or ValueError in words.
+    """
     path = Path(path)
     if device_target not in PROVIDERS:
         raise ValueError(f"device_target: ONNX files run on CPU or GPU, not on {device_target}")
@@ -122,12 +127,13 @@ def open_session(path: str | Path, device_target: str = "CPU") -> onnxruntime.In
         session = onnxruntime.InferenceSession(str(path), providers=[*wanted, "CPUExecutionProvider"])
     except Exception as e:  # ONNX Runtime raises many kinds
         raise ValueError(
-            f"{path}: not a readable ONNX model, it may be damaged, cut off or something else ({' '.join(str(e).split())[:200]})"
+            f"{path}: not a readable ONNX model, it may be damaged, cut off or something else "
+            f"({' '.join(str(e).split())[:200]})"
         ) from None
     if device_target == "GPU" and session.get_providers()[0] == "CPUExecutionProvider":
         warnings.warn(
-            f"device_target GPU: this onnxruntime offers {', '.join(onnxruntime.get_available_providers())} and runs the model on CPUExecutionProvider; "
-            "install onnxruntime-gpu and its CUDA libraries",
+            f"device_target GPU: this onnxruntime offers {', '.join(onnxruntime.get_available_providers())} and runs "
+            "the model on CPUExecutionProvider; install onnxruntime-gpu and its CUDA libraries",
             stacklevel=2,
         )
     return session
@@ -148,12 +154,16 @@ def check_tensors(session: onnxruntime.InferenceSession, described: dict[str, An
     axes = 4 if activation == "Softmax" else 3
     if len(outputs) != 1 or len(outputs[0][1]) != axes or (axes == 4 and outputs[0][1][3] != classes):
         raise ValueError(
-            f"{where}: the model must write {f'probabilities (N, H, W, {classes})' if axes == 4 else 'class ids (N, H, W)'}, it writes {outputs}"
+            f"{where}: the model must write "
+            f"{f'probabilities (N, H, W, {classes})' if axes == 4 else 'class ids (N, H, W)'}, it writes {outputs}"
         )
 
 # %% ../../nbs/inference/02_predictor.ipynb #cell-018
 def as_probabilities(output: np.ndarray, num_classes: int) -> np.ndarray:
-    "The output of an exported network as probabilities float32 (N, K, H, W): (N, H, W, K) turned, class ids (N, H, W) as 0 and 1."
+    """The output of an exported network as probabilities float32 (N, K, H, W).
+
+    (N, H, W, K) turned, class ids (N, H, W) as 0 and 1.
+    """
     if output.ndim == 4:
         return output.transpose(0, 3, 1, 2)
     return (output[:, None] == np.arange(num_classes)[:, None, None]).astype(np.float32)
@@ -162,8 +172,8 @@ def as_probabilities(output: np.ndarray, num_classes: int) -> np.ndarray:
 class OnnxPredictor:
     """An exported model: `predict(image)` gives probabilities, `mask(image)` class ids, both at the image's own size.
 
-    `device_target`: CPU or GPU; `provider` names the one of ONNX Runtime that really runs. `described` is the description in the file.
-    Raises FileNotFoundError, or ValueError in words for a file that is no model of unet_nb.
+    `device_target`: CPU or GPU; `provider` names the one of ONNX Runtime that really runs. `described` is the
+    description in the file. Raises FileNotFoundError, or ValueError in words for a file that is no model of unet_nb.
     """
 
     def __init__(self, path: str | Path, device_target: str = "CPU"):
@@ -179,7 +189,10 @@ class OnnxPredictor:
         self.classes = [c["name"] for c in self.described["classes"]]
 
     def __repr__(self) -> str:
-        return f"OnnxPredictor({self.path.name}: {self.described['network']['name']}, classes {', '.join(self.classes)}, {self.described['size']['policy']} size, {self.provider})"
+        return (
+            f"OnnxPredictor({self.path.name}: {self.described['network']['name']}, classes "
+            f"{', '.join(self.classes)}, {self.described['size']['policy']} size, {self.provider})"
+        )
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         "The network alone: (N, C, H, W) float32 in [-1, 1] -> probabilities (N, K, H', W') float32."
@@ -192,7 +205,10 @@ class OnnxPredictor:
         return as_probabilities(output, len(self.classes))
 
     def predict(self, image: np.ndarray) -> np.ndarray:
-        "Probabilities float32 (K, H, W) of an image uint8/uint16 (H, W) or (H, W, C), colours in RGB order; ValueError for other images."
+        """Probabilities float32 (K, H, W) of an image uint8/uint16 (H, W) or (H, W, C), colours in RGB order.
+
+        ValueError for other images.
+        """
         if self.described["input"]["channel_order"] == "BGR" and image.ndim == 3:
             image = image[..., [2, 1, 0, *range(3, image.shape[2])][: image.shape[2]]]
         scaled = set_channels(scale_image(image), self.described["input"]["channels"])
@@ -226,7 +242,10 @@ class OnnxPredictor:
 
 # %% ../../nbs/inference/02_predictor.ipynb #cell-040
 def write_masks(path: str | Path, masks: list[np.ndarray]) -> None:
-    "Write masks (H, W) or (H, W, 3) as PNG, or as a TIFF with a page for each. Raises ValueError for another suffix or several masks in a PNG."
+    """Write masks (H, W) or (H, W, 3) as PNG, or as a TIFF with a page for each.
+
+    Raises ValueError for another suffix or several masks in a PNG.
+    """
     path, suffix = Path(path), Path(path).suffix.lower()
     if suffix not in (".png", ".tif", ".tiff"):
         raise ValueError(f"{path}: masks are written as .png or .tif")

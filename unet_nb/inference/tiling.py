@@ -19,7 +19,10 @@ Forward = Callable[[np.ndarray], np.ndarray]  # (N, C, H, W) float32 -> probabil
 # %% ../../nbs/inference/00_tiling.ipynb #cell-007
 @dataclass(frozen=True)
 class Tiling:
-    "How images are cut: a tile answers for `tile` × `tile` pixels, tiles of padded networks overlap by at least `overlap`, `batch` tiles are computed together."
+    """How images are cut: a tile answers for `tile` × `tile` pixels.
+
+    Tiles of padded networks overlap by at least `overlap`, `batch` tiles are computed together.
+    """
 
     tile: int
     overlap: int
@@ -28,8 +31,11 @@ class Tiling:
 # %% ../../nbs/inference/00_tiling.ipynb #cell-009
 @dataclass(frozen=True)
 class Span:
-    """A tile along one axis, in pixels of the image: the network reads `begin` … `end` (mirrored outside of the image), and of its
-    answer the pixels from `skip` on count for `first` … `last`, with a `weight` for each."""
+    """A tile along one axis, in pixels of the image.
+
+    The network reads `begin` … `end` (mirrored outside of the image), and of its answer the pixels from `skip` on count
+    for `first` … `last`, with a `weight` for each.
+    """
 
     begin: int
     end: int
@@ -47,14 +53,22 @@ def _begins(n: int, out: int, step: int, grid: int) -> list[int]:
 
 # %% ../../nbs/inference/00_tiling.ipynb #cell-012
 def _ramps(out: int, overlap: int, at_begin: bool, at_end: bool) -> np.ndarray:
-    "Weights of a tile along one axis: 1 inside, falling like a Gaussian (8 standard deviations) over the overlap at the sides that are asked for."
-    fall = lambda pixels: np.exp(-32 * (1 - np.minimum((pixels + 0.5) / max(overlap, 1), 1)) ** 2)
+    """Weights of a tile along one axis.
+
+    1 inside, falling like a Gaussian (8 standard deviations) over the overlap at the sides that are asked for.
+    """
+
+    def fall(pixels):
+        return np.exp(-32 * (1 - np.minimum((pixels + 0.5) / max(overlap, 1), 1)) ** 2)
+
     pixels = np.arange(out)
     return (fall(pixels) if at_begin else 1.0) * (fall(pixels[::-1]) if at_end else 1.0) * np.ones(out)
 
 # %% ../../nbs/inference/00_tiling.ipynb #cell-013
 def blended_spans(n: int, tiling: Tiling, rule: SizeRule) -> list[Span]:
-    """Evenly spread tiles along an axis of `n` pixels for a network with `rule`; the weights, float32, add up to 1 at each pixel.
+    """Evenly spread tiles along an axis of `n` pixels for a network with `rule`.
+
+    The weights, float32, add up to 1 at each pixel.
 
     They blend where they overlap; those of a network with a margin do not overlap, and each answers up to the next.
     """
@@ -76,8 +90,10 @@ def blended_spans(n: int, tiling: Tiling, rule: SizeRule) -> list[Span]:
 
 # %% ../../nbs/inference/00_tiling.ipynb #cell-018
 def cut_spans(n: int, tiling: Tiling, rule: SizeRule) -> list[Span]:
-    """Tiles along an axis of `n` pixels for a network with `rule`, each pixel answered by one: a tile keeps the pixels that are
-    `tiling.overlap` inside of what it computes, except at the image's own borders. A single one where `n` is not more than a tile.
+    """Tiles along an axis of `n` pixels for a network with `rule`, each pixel answered by one.
+
+    A tile keeps the pixels that are `tiling.overlap` inside of what it computes, except at the image's own borders. A
+    single one where `n` is not more than a tile.
     """
     whole = rule.input_size(n)
     out = rule.output_size(whole)
@@ -98,13 +114,19 @@ def cut_spans(n: int, tiling: Tiling, rule: SizeRule) -> list[Span]:
 
 # %% ../../nbs/inference/00_tiling.ipynb #cell-021
 def mirrored(begin: int, end: int, n: int) -> np.ndarray:
-    "Positions 0 … n-1 for `begin` … `end`, mirrored at both ends of the axis (the edge pixel is repeated, as NumPy's mode symmetric)."
+    """Positions 0 … n-1 for `begin` … `end`, mirrored at both ends of the axis.
+
+    The edge pixel is repeated, as NumPy's mode symmetric.
+    """
     position = np.arange(begin, end) % (2 * n)
     return np.minimum(position, 2 * n - 1 - position)
 
 # %% ../../nbs/inference/00_tiling.ipynb #cell-022
 def read_window(source, row: Span, column: Span) -> np.ndarray:
-    "The pixels (h, w) or (h, w, C) that a tile reads from `source` (H, W) or (H, W, C), mirrored outside of it. Only the part that is needed is read."
+    """The pixels (h, w) or (h, w, C) that a tile reads from `source` (H, W) or (H, W, C), mirrored outside of it.
+
+    Only the part that is needed is read.
+    """
     picks = [mirrored(s.begin, s.end, n) for s, n in zip((row, column), source.shape)]
     (top, left), (bottom, right) = ([f(p) for p in picks] for f in (np.min, np.max))
     block = np.asarray(source[top : bottom + 1, left : right + 1])
@@ -141,10 +163,12 @@ def predict_bands(
     prepare: Callable[[np.ndarray], np.ndarray] = as_is,
     skip: int = 0,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Probabilities of `source` (H, W[, C]) from top to bottom: (first row, probabilities float32 (K, h, W)) for each band, without the first `skip` of them.
+    """Probabilities of `source` (H, W[, C]) from top to bottom.
 
-    `prepare` turns the pixels of a window into the network's input float32 (h, w, C); `batch` tiles are computed together. Bands that
-    are skipped are not computed, but for tiles that reach into the next one.
+    (first row, probabilities float32 (K, h, W)) for each band, without the first `skip` of them.
+
+    `prepare` turns the pixels of a window into the network's input float32 (h, w, C); `batch` tiles are computed
+    together. Bands that are skipped are not computed, but for tiles that reach into the next one.
     """
     held = None
     for i, row in enumerate(rows):

@@ -33,7 +33,10 @@ def is_colour(image: np.ndarray) -> bool:
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-007
 def image_facts(images: list[np.ndarray]) -> dict[str, Any]:
-    "`num_channels` and `crop_size` for images (H, W[, C]): crops of 256 pixels, or what the smallest image allows, in steps of 16 and at least 64."
+    """`num_channels` and `crop_size` for images (H, W[, C]).
+
+    Crops of 256 pixels, or what the smallest image allows, in steps of 16 and at least 64.
+    """
     smallest = min(min(image.shape[:2]) for image in images)
     side = int(np.clip(smallest // 16 * 16, 64, 256))
     return {"num_channels": 3 if any(map(is_colour, images)) else 1, "crop_size": [side, side]}
@@ -49,7 +52,10 @@ def number_of_classes(values: set[int], ignore_index: int = 255) -> int:
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-013
 def schedule(images: int, batch: int = 4, steps: int = 240, epochs: int = 12) -> dict[str, int]:
-    "`repeat` and `epochs` for a number of training images, so that about `steps` steps are made in about `epochs` epochs; each image is seen twice at least."
+    """`repeat` and `epochs` for a number of training images.
+
+    So that about `steps` steps are made in about `epochs` epochs; each image is seen twice at least.
+    """
     repeat = max(1, round(steps * batch / epochs / images))
     steps_per_epoch = max(1, images * repeat // batch)
     return {"repeat": repeat, "epochs": repeat * max(2, min(epochs, round(steps / steps_per_epoch)))}
@@ -65,9 +71,12 @@ def data_facts(data_path: str | Path, dataset: str = "") -> dict[str, Any]:
 # %% ../../nbs/interactive/01_start.ipynb #cell-020
 @short_errors()
 def start_config(data_path: str | Path = "", **params: Any) -> TrainConfig:
-    """A configuration for a first training on the images in `data_path`; any of `params` wins over what was read off the files.
+    """A configuration for a first training on the images in `data_path`.
 
-    Without `data_path` the recipe `demo` on generated tissue, at half its length. Raises FileNotFoundError or DataError in words for a folder that cannot be used.
+    Any of `params` wins over what was read off the files.
+
+    Without `data_path` the recipe `demo` on generated tissue, at half its length. Raises FileNotFoundError or DataError
+    in words for a folder that cannot be used.
     """
     if not data_path:
         return load_params("demo", **{"epochs": 60, "repeat": 5} | params)
@@ -77,7 +86,10 @@ def start_config(data_path: str | Path = "", **params: Any) -> TrainConfig:
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-027
 def explore_notebooks(folder: str | Path = "explore") -> Path:
-    "The folder of the explore notebooks to open: of the clone, or without one `folder`, with copies of those that are not in it yet."
+    """The folder of the explore notebooks to open.
+
+    It is that of the clone, or without one `folder`, with copies of those that are not in it yet.
+    """
     source = shipped_dir("nbs/explore", "explore_notebooks")
     if source.parent.name == "nbs":
         return source
@@ -90,7 +102,9 @@ def explore_notebooks(folder: str | Path = "explore") -> Path:
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-028
 def lab_command(notebooks: Path, options: Sequence[str] = ()) -> list[str]:
-    """The command that starts JupyterLab on the first of `notebooks`, with the folder above them (in a clone its root) as the folder that it shows.
+    """The command that starts JupyterLab on the first of `notebooks`.
+
+    With the folder above them (in a clone its root) as the folder that it shows.
 
     Root, the usual user inside a container, is let in; JupyterLab asks everybody for its token.
     """

@@ -38,7 +38,9 @@ STATE_KEY = "unet_nb"
 def save_checkpoint(
     path: str | Path, net: nn.Cell, optimizer: nn.Cell | None = None, state: dict[str, Any] | None = None
 ) -> Path:
-    """Write the parameters of `net` (and of `optimizer`) with `state` (JSON values: epoch, step, config, …) to `path`, whole or not at all.
+    """Write the parameters of `net` (and of `optimizer`) with `state` (JSON values: epoch, step, config, …) to `path`.
+
+    Whole or not at all.
 
     Raises ValueError where a parameter is not a number, OSError where the file cannot be written.
     """
@@ -68,7 +70,10 @@ def not_a_number(params: Iterable[ms.Parameter]) -> str | None:
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-009
 def checksum_fits(path: str | Path) -> bool | None:
-    "Whether the file is as it was written, by the CRC-32 that MindSpore puts at its end; None for a file without (those of the zoo)."
+    """Whether the file is as it was written, by the CRC-32 that MindSpore puts at its end.
+
+    None for a file without (those of the zoo).
+    """
     if Path(path).stat().st_size < 17:
         return None
     with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as content:
@@ -107,7 +112,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise ValueError(f"{path}: a checkpoint is a .ckpt file")
     if not _is_list_of_messages(path):
         raise ValueError(
-            f"{path}: not a MindSpore checkpoint, or one that is damaged or cut off; copy it again, or use an earlier one"
+            f"{path}: not a MindSpore checkpoint, or one that is damaged or cut off; copy it again, or use "
+            "an earlier one"
         )
     fits = checksum_fits(path)
     if fits is False:
@@ -124,7 +130,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         name = not_a_number(p for p in params.values() if isinstance(p, ms.Tensor))
     except Exception as e:  # MindSpore raises many kinds for a damaged file
         raise ValueError(
-            f"{path}: not a readable MindSpore checkpoint, it may be damaged or cut off ({' '.join(str(e).split())[:200]})"
+            f"{path}: not a readable MindSpore checkpoint, it may be damaged or cut off "
+            f"({' '.join(str(e).split())[:200]})"
         ) from None
     if name:
         raise ValueError(
@@ -134,7 +141,10 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-014
 def _is_list_of_messages(path: Path) -> bool:
-    "Whether the file has the outer form of a checkpoint (protobuf messages one after the other, then perhaps MindSpore's checksum); only their lengths are read."
+    """Whether the file has the outer form of a checkpoint; only lengths are read.
+
+    The form: protobuf messages one after the other, then perhaps MindSpore's checksum.
+    """
     with open(path, "rb") as f:
         end, at = path.stat().st_size, 0
         while at < end:
@@ -150,7 +160,10 @@ def _is_list_of_messages(path: Path) -> bool:
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-015
 def _check_values(path: Path) -> None:
-    "Raises ValueError where a value has not as many bytes as its type and shape say; MindSpore believes them, and can crash where a bit is flipped."
+    """Raises ValueError where a value has not as many bytes as its type and shape say.
+
+    MindSpore believes them, and can crash where a bit is flipped.
+    """
     for name, parts in groupby(CheckpointMessage.FromString(path.read_bytes()).value, key=lambda value: value.tag):
         tensors = [part.tensor for part in parts]  # a large one is cut into parts
         kind, dims, content = tensors[-1].tensor_type, list(tensors[-1].dims), [t.tensor_content for t in tensors]
@@ -205,7 +218,10 @@ def _other_network(net: nn.Cell, checkpoint: Checkpoint, missing: list[str], dif
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-021
 def load_optimizer(optimizer: nn.Cell, checkpoint: Checkpoint) -> bool:
-    "Copy moments and step count into `optimizer`; False if the checkpoint has none. The schedule is not taken: it follows from the configuration."
+    """Copy moments and step count into `optimizer`; False if the checkpoint has none.
+
+    The schedule is not taken: it follows from the configuration.
+    """
     state = {
         p.name: p
         for p in optimizer.get_parameters()
@@ -236,7 +252,8 @@ def list_checkpoints(folder: str | Path) -> list[Path]:
 def find_checkpoint(path: str | Path, prefer_best: bool = True) -> Path:
     """A checkpoint file for `path`: itself, or from a run folder or folder of checkpoints the best.
 
-    With `prefer_best=False` the newest; also where there is no best one (no score chose it), and a printed line then says so.
+    With `prefer_best=False` the newest; also where there is no best one (no score chose it), and a printed line then
+    says so.
     """
     path = resolve_path(path)
     if path.is_file() or path.suffix == ".ckpt":
@@ -254,7 +271,10 @@ def find_checkpoint(path: str | Path, prefer_best: bool = True) -> Path:
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-033
 def newest_intact(folder: str | Path, log: Callable[[str], None]) -> Checkpoint | None:
-    "The newest numbered checkpoint in `folder` that a training can go on from; `log` gets a warning that names each damaged one before it. None if there is none."
+    """The newest numbered checkpoint in `folder` that a training can go on from.
+
+    `log` gets a warning that names each damaged one before it. None if there is none.
+    """
     for path in reversed(list_checkpoints(folder)):
         try:
             checkpoint = load_checkpoint(path)
@@ -268,7 +288,10 @@ def newest_intact(folder: str | Path, log: Callable[[str], None]) -> Checkpoint 
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-034
 def prune_checkpoints(folder: str | Path, keep: int) -> None:
-    "Delete all but the `keep` newest numbered checkpoints; one from the middle of an epoch (after Ctrl-C) goes when its epoch is complete."
+    """Delete all but the `keep` newest numbered checkpoints.
+
+    One from the middle of an epoch (after Ctrl-C) goes when its epoch is complete.
+    """
     paths = list_checkpoints(folder)
     last_of_epoch = {epoch_and_step(path)[0]: path for path in paths}
     kept = list(last_of_epoch.values())[-keep:]
@@ -278,7 +301,10 @@ def prune_checkpoints(folder: str | Path, keep: int) -> None:
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-039
 def fetch_checkpoint(cfg: TrainConfig | EvaluateConfig | ExportConfig, path: str) -> str:
-    "Where checkpoint `path` lies on this machine, after `checkpoint_url` has been fetched if there is one. Raises StorageError, or ValueError in words."
+    """Where checkpoint `path` lies on this machine, after `checkpoint_url` has been fetched if there is one.
+
+    Raises StorageError, or ValueError in words.
+    """
     if not (cfg.enable_modelarts and cfg.checkpoint_url):
         return path
     folder = resolve_path(cfg.load_path)
@@ -288,7 +314,8 @@ def fetch_checkpoint(cfg: TrainConfig | EvaluateConfig | ExportConfig, path: str
         return str(folder / path)
     if left := [name for name in others(copied, folder) if name.endswith(".ckpt")]:
         raise ValueError(
-            f"load_path: {folder} also holds checkpoints that are not from {cfg.checkpoint_url}, such as {left[0]}; delete them, or say which one to take"
+            f"load_path: {folder} also holds checkpoints that are not from {cfg.checkpoint_url}, such as "
+            f"{left[0]}; delete them, or say which one to take"
         )
     return str(folder / copied.names[0] if len(copied.names) == 1 else folder)
 
@@ -308,11 +335,13 @@ def _found_from_run(trained: dict[str, Any], checkpoint: Path) -> dict[str, str]
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-042
 def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple[RunConfig, Checkpoint]:
-    """Configuration of `job` (evaluate or export) and checkpoint for `given` parameters; without `checkpoint_file_path` it is that of the newest finished training run.
+    """Configuration of `job` (evaluate or export) and checkpoint for `given` parameters.
 
-    Parameters of the data, the network and the scores that are not given come from the checkpoint, if it knows them; relative paths
-    of data that lead nowhere here are those of the folder that the run was started in. Raises ConfigError,
-    FileNotFoundError or ValueError in words.
+    Without `checkpoint_file_path` it is that of the newest finished training run.
+
+    Parameters of the data, the network and the scores that are not given come from the checkpoint, if it knows them;
+    relative paths of data that lead nowhere here are those of the folder that the run was started in. Raises
+    ConfigError, FileNotFoundError or ValueError in words.
     """
     config, given = job_config(job), real_names(given)
     cloud = config(

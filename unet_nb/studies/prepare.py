@@ -17,7 +17,9 @@ from ..runs.folder import Run
 
 # %% ../../nbs/studies/02_prepare.ipynb #cell-005
 def prepare(cfg: PrepareConfig, run: Run) -> PrepareConfig:
-    """Convert the data set of `cfg` into `cfg.data_path`; returns the configuration that reads the result. Counts go to metrics.json.
+    """Convert the data set of `cfg` into `cfg.data_path`; returns the configuration that reads the result.
+
+    Counts go to metrics.json.
 
     Raises ConfigError for a missing source or target, and what `convert_nuclei` and `convert_coco` raise.
     """
