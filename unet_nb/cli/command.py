@@ -11,12 +11,15 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 
 import click
 
 from .. import __version__
 from ..config.cells import params_table
+from ..runs.folder import Run
 from ..studies.launch import RunFailed, launch, resume
 
 # %% ../../nbs/cli/00_command.ipynb #cell-005
@@ -25,51 +28,70 @@ from ..studies.launch import RunFailed, launch, resume
 def cli() -> None:
     "Segment images with few labels: U-Net and UNet++ on MindSpore."
 
+# %% ../../nbs/cli/00_command.ipynb #cell-118
+def _together(*options: Callable) -> Callable:
+    "Several options of a command as one decorator, in the order in which its help lists them."
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-119
+_several_processes = _together(
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        default=None,
+        metavar="N",
+        help="train: N processes train one network (run_distribute; see distribute_batchsize and distribute_epochs).",
+    ),
+    click.option(
+        "--hosts",
+        default="",
+        metavar="IP,IP,…",
+        help=(
+            "With --workers: the machines that share the N processes; start the same command on each. The "
+            "first one leads."
+        ),
+    ),
+    click.option(
+        "--master-port",
+        type=click.IntRange(1024, 65535),
+        default=None,
+        metavar="PORT",
+        help="With --workers: port of the leading machine (default: a free one, with --hosts 8118).",
+    ),
+    click.option(
+        "--rank-table",
+        default="",
+        metavar="JSON",
+        help="Ascend: rank table of hccl_tools; gives --workers and --hosts.",
+    ),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-126
+_recipes_and_values = _together(
+    click.option(
+        "-f",
+        "--file",
+        "files",
+        multiple=True,
+        metavar="YAML",
+        help="Recipe: a YAML file, or the name of one of the kit's (demo, isbi_fast, …). Later ones win.",
+    ),
+    click.option(
+        "-p",
+        "--param",
+        "params",
+        nargs=2,
+        multiple=True,
+        metavar="NAME VALUE",
+        help="A single parameter; wins over recipes.",
+    ),
+)
+
 # %% ../../nbs/cli/00_command.ipynb #cell-006
 @cli.command()
 @click.argument("notebook")
-@click.option(
-    "-f",
-    "--file",
-    "files",
-    multiple=True,
-    metavar="YAML",
-    help="Recipe: a YAML file, or the name of one of the kit's (demo, isbi_fast, …). Later ones win.",
-)
-@click.option(
-    "-p",
-    "--param",
-    "params",
-    nargs=2,
-    multiple=True,
-    metavar="NAME VALUE",
-    help="A single parameter; wins over recipes.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=None,
-    metavar="N",
-    help="train: N processes train one network (run_distribute; see distribute_batchsize and distribute_epochs).",
-)
-@click.option(
-    "--hosts",
-    default="",
-    metavar="IP,IP,…",
-    help=(
-        "With --workers: the machines that share the N processes; start the same command on each. The first one leads."
-    ),
-)
-@click.option(
-    "--master-port",
-    type=click.IntRange(1024, 65535),
-    default=None,
-    metavar="PORT",
-    help="With --workers: port of the leading machine (default: a free one, with --hosts 8118).",
-)
-@click.option(
-    "--rank-table", default="", metavar="JSON", help="Ascend: rank table of hccl_tools; gives --workers and --hosts."
-)
+@_recipes_and_values
+@_several_processes
 def run(
     notebook: str,
     files: tuple[str, ...],
@@ -101,8 +123,6 @@ def resume_run(run: str) -> None:
 
     Its path is printed last.
     """
-    from unet_nb.runs.folder import Run
-
     if getattr(Run(run).cfg, "run_distribute", False):
         from unet_nb.studies.distributed import resume_ranks
 
@@ -110,77 +130,87 @@ def resume_run(run: str) -> None:
     else:
         click.echo(resume(run).path)
 
+# %% ../../nbs/cli/00_command.ipynb #cell-120
+_what_to_try = _together(
+    click.option(
+        "-f",
+        "--file",
+        "files",
+        multiple=True,
+        metavar="YAML",
+        help="Recipe: a YAML file, or the name of one of the kit's. Later ones win.",
+    ),
+    click.option(
+        "-p",
+        "--param",
+        "params",
+        nargs=2,
+        multiple=True,
+        metavar="NAME VALUE",
+        help="A single parameter of all runs; wins over recipes.",
+    ),
+    click.option(
+        "--grid",
+        "grids",
+        multiple=True,
+        metavar="NAME=V1,V2,…",
+        help="Values to try; several --grid are combined. Values are YAML: crop_size=[128,128],[256,256].",
+    ),
+    click.option(
+        "--list",
+        "list_file",
+        metavar="FILE",
+        help="Instead of a grid: a YAML list or a CSV table with the parameters of each run.",
+    ),
+    click.option(
+        "--seeds",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Trainings of each combination, with the seeds seed, seed + 1, …",
+    ),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-121
+_how_to_run = _together(
+    click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        default=None,
+        help="Runs at the same time (default: the parameter jobs, or as before; with a scheduler all).",
+    ),
+    click.option(
+        "--resume", "folder", metavar="FOLDER", help="Do what is left of the sweep in FOLDER; its runs are known."
+    ),
+    click.option(
+        "--collect", is_flag=True, help="With --resume: start nothing, only make table and figure of what is finished."
+    ),
+    click.option(
+        "--scheduler",
+        "cluster",
+        type=click.Choice(["slurm", "local"]),
+        help="Hand the runs to a scheduler through submitit; local: processes of this machine, to try it.",
+    ),
+    click.option(
+        "--scheduler-param",
+        "cluster_params",
+        nargs=2,
+        multiple=True,
+        metavar="NAME VALUE",
+        help="Of submitit: timeout_min, gpus_per_node, cpus_per_task, mem_gb, slurm_partition, …",
+    ),
+    click.option(
+        "--job-file",
+        metavar="FILE",
+        help="Start nothing; write a shell command a line for each run, for any other scheduler.",
+    ),
+)
+
 # %% ../../nbs/cli/00_command.ipynb #cell-008
 @cli.command()
 @click.argument("notebook", required=False)
-@click.option(
-    "-f",
-    "--file",
-    "files",
-    multiple=True,
-    metavar="YAML",
-    help="Recipe: a YAML file, or the name of one of the kit's. Later ones win.",
-)
-@click.option(
-    "-p",
-    "--param",
-    "params",
-    nargs=2,
-    multiple=True,
-    metavar="NAME VALUE",
-    help="A single parameter of all runs; wins over recipes.",
-)
-@click.option(
-    "--grid",
-    "grids",
-    multiple=True,
-    metavar="NAME=V1,V2,…",
-    help="Values to try; several --grid are combined. Values are YAML: crop_size=[128,128],[256,256].",
-)
-@click.option(
-    "--list",
-    "list_file",
-    metavar="FILE",
-    help="Instead of a grid: a YAML list or a CSV table with the parameters of each run.",
-)
-@click.option(
-    "--seeds",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Trainings of each combination, with the seeds seed, seed + 1, …",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=None,
-    help="Runs at the same time (default: the parameter jobs, or as before; with a scheduler all).",
-)
-@click.option(
-    "--resume", "folder", metavar="FOLDER", help="Do what is left of the sweep in FOLDER; its runs are known."
-)
-@click.option(
-    "--collect", is_flag=True, help="With --resume: start nothing, only make table and figure of what is finished."
-)
-@click.option(
-    "--scheduler",
-    "cluster",
-    type=click.Choice(["slurm", "local"]),
-    help="Hand the runs to a scheduler through submitit; local: processes of this machine, to try it.",
-)
-@click.option(
-    "--scheduler-param",
-    "cluster_params",
-    nargs=2,
-    multiple=True,
-    metavar="NAME VALUE",
-    help="Of submitit: timeout_min, gpus_per_node, cpus_per_task, mem_gb, slurm_partition, …",
-)
-@click.option(
-    "--job-file",
-    metavar="FILE",
-    help="Start nothing; write a shell command a line for each run, for any other scheduler.",
-)
+@_what_to_try
+@_how_to_run
 def sweep(
     notebook: str | None,
     files: tuple[str, ...],
@@ -199,20 +229,10 @@ def sweep(
 
     Ends in a table and a figure. The folder is printed last.
     """
-    from unet_nb.runs.processes import check_scheduler, scheduler
     from unet_nb.studies import sweep as room
 
-    begun = files or params or grids or list_file or seeds > 1
-    if bool(notebook) == bool(folder) or (folder and begun):
-        raise click.UsageError("give NOTEBOOK with what to try, or --resume FOLDER alone")
-    if grids and list_file:
-        raise click.UsageError("give --grid or --list, not both")
-    if collect and not folder:
-        raise click.UsageError("--collect goes with --resume FOLDER")
-    if bool(collect) + bool(cluster) + bool(job_file) > 1:
-        raise click.UsageError("give only one of --collect, --scheduler and --job-file")
-    if cluster:
-        check_scheduler(cluster, dict(cluster_params))
+    begun = bool(files or params or grids or list_file or seeds > 1)
+    _check_sweep(notebook, folder, begun, bool(grids and list_file), collect, cluster, dict(cluster_params), job_file)
     if folder:
         run = room.open_sweep(folder)
     else:
@@ -223,6 +243,44 @@ def sweep(
             room.list_combinations(list_file) if list_file else room.grid_combinations(grids),
             seeds,
         )
+    _carry_out(run, jobs, collect, cluster, dict(cluster_params), job_file)
+    click.echo(run.path)
+    if run.status["state"] == "failed":
+        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
+
+# %% ../../nbs/cli/00_command.ipynb #cell-123
+def _check_sweep(
+    notebook: str | None,
+    folder: str | None,
+    begun: bool,  # something to try was given
+    twice: bool,  # a grid and a list
+    collect: bool,
+    cluster: str | None,
+    params: dict[str, str],  # of the scheduler
+    job_file: str | None,
+) -> None:
+    "Raise UsageError where the options of `sweep` do not go together, ConfigError for a wrong scheduler."
+    from unet_nb.runs.processes import check_scheduler
+
+    if bool(notebook) == bool(folder) or (folder and begun):
+        raise click.UsageError("give NOTEBOOK with what to try, or --resume FOLDER alone")
+    if twice:
+        raise click.UsageError("give --grid or --list, not both")
+    if collect and not folder:
+        raise click.UsageError("--collect goes with --resume FOLDER")
+    if bool(collect) + bool(cluster) + bool(job_file) > 1:
+        raise click.UsageError("give only one of --collect, --scheduler and --job-file")
+    if cluster:
+        check_scheduler(cluster, params)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-122
+def _carry_out(
+    run: Run, jobs: int | None, collect: bool, cluster: str | None, params: dict[str, str], job_file: str | None
+) -> None:
+    "Do with a sweep what was asked for: its runs, its table only, or a file of commands."
+    from unet_nb.runs.processes import scheduler
+    from unet_nb.studies import sweep as room
+
     if collect:
         room.conclude(run)
     elif job_file:
@@ -231,10 +289,7 @@ def sweep(
             f"sweep --resume {run.path} --collect` makes the table"
         )
     else:
-        room.run_sweep(run, jobs, scheduler(cluster, run.path / "submitit", dict(cluster_params)) if cluster else None)
-    click.echo(run.path)
-    if run.status["state"] == "failed":
-        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
+        room.run_sweep(run, jobs, scheduler(cluster, run.path / "submitit", params) if cluster else None)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-009
 @cli.command()
@@ -355,41 +410,52 @@ def env(as_json: bool) -> None:
     found = machine()
     click.echo(json.dumps(found, indent=2) if as_json else machine_text(found))
 
+# %% ../../nbs/cli/00_command.ipynb #cell-124
+_what_to_write = _together(
+    click.option(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="Folder for the masks, or for a single image a file (.png, .tif).",
+    ),
+    click.option("--probabilities", is_flag=True, help="Write the probability of class 1 too, as 8 bits."),
+    click.option(
+        "--challenge",
+        is_flag=True,
+        help="Write only the probability of class 1, as 32-bit TIFF: the ISBI challenge's form, 1 inside a cell.",
+    ),
+    click.option("--color", is_flag=True, help="Masks in the colours of the classes instead of their ids (PNG)."),
+    click.option("--overlay", is_flag=True, help="Also write the classes laid over the image, in colours."),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-127
+_how_to_predict = _together(
+    click.option(
+        "--reading",
+        "choices",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help=(
+            "How the images are read where their files leave it open (axes=CYX, channels=0,2, …); default: "
+            "as the model's."
+        ),
+    ),
+    click.option(
+        "--tta/--no-tta", default=None, help="Average over flips and quarter turns (default: as the model was trained)."
+    ),
+    click.option(
+        "--tile", type=click.IntRange(1), default=None, help="Pixels of a tile's side (default: the network's own)."
+    ),
+    click.option("--device", default="CPU", type=click.Choice(["CPU", "GPU", "Ascend"]), show_default=True),
+)
+
 # %% ../../nbs/cli/00_command.ipynb #cell-015
 @cli.command()
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
 @click.argument("images")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="OUT",
-    help="Folder for the masks, or for a single image a file (.png, .tif).",
-)
-@click.option("--probabilities", is_flag=True, help="Write the probability of class 1 too, as 8 bits.")
-@click.option(
-    "--challenge",
-    is_flag=True,
-    help="Write only the probability of class 1, as 32-bit TIFF: the ISBI challenge's form, 1 inside a cell.",
-)
-@click.option("--color", is_flag=True, help="Masks in the colours of the classes instead of their ids (PNG).")
-@click.option("--overlay", is_flag=True, help="Also write the classes laid over the image, in colours.")
-@click.option(
-    "--reading",
-    "choices",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help=(
-        "How the images are read where their files leave it open (axes=CYX, channels=0,2, …); default: as the model's."
-    ),
-)
-@click.option(
-    "--tta/--no-tta", default=None, help="Average over flips and quarter turns (default: as the model was trained)."
-)
-@click.option(
-    "--tile", type=click.IntRange(1), default=None, help="Pixels of a tile's side (default: the network's own)."
-)
-@click.option("--device", default="CPU", type=click.Choice(["CPU", "GPU", "Ascend"]), show_default=True)
+@_what_to_write
+@_how_to_predict
 def predict(
     models: tuple[str, ...],
     images: str,
@@ -435,43 +501,57 @@ def _examined(data: str, dataset: str, given: dict) -> tuple:
     dataset = dataset or recognised(resolve_path(data))
     return source_of(PrepareConfig(data_path=data, dataset=dataset, **given)).examined()
 
+# %% ../../nbs/cli/00_command.ipynb #cell-125
+_as_in_training = _together(
+    click.option("-c", "--classes", default=2, show_default=True, help="Number of classes, background included."),
+    click.option("--dataset", default="", help="As the parameter dataset (default: what the files in DATA look like)."),
+    click.option(
+        "--split",
+        default=0.8,
+        show_default=True,
+        help="As the parameter split: share that trains, or 1 for folders train/ and val/.",
+    ),
+    click.option(
+        "--group-key", default=None, help="As the parameter group_key: a regular expression on the id, or a CSV file."
+    ),
+    click.option(
+        "--two-class",
+        default="auto",
+        type=click.Choice(["auto", "ids", "half", "nonzero"]),
+        help="As the parameter two_class.",
+    ),
+    click.option(
+        "--label",
+        "labels",
+        multiple=True,
+        metavar="VALUE=CLASS",
+        help=(
+            "As the parameter labels: the class of a number or colour of the masks, such as '#ff0000=1', 2=1 or '*=0'."
+        ),
+    ),
+    click.option(
+        "--reading",
+        "choices",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="As the parameter reading: axes=CYX, channels=0,2, …; for masks mask_alpha=only, mask_palette=indices, ….",
+    ),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-128
+_what_to_make = _together(
+    click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
+    click.option("--figure", default=None, metavar="PNG", help="Save examples of the findings as a picture."),
+    click.option(
+        "--fix-into", default=None, metavar="DIR", help="Write a corrected copy; the original is never changed."
+    ),
+)
+
 # %% ../../nbs/cli/00_command.ipynb #cell-016
 @cli.command()
 @click.argument("data")
-@click.option("-c", "--classes", default=2, show_default=True, help="Number of classes, background included.")
-@click.option("--dataset", default="", help="As the parameter dataset (default: what the files in DATA look like).")
-@click.option(
-    "--split",
-    default=0.8,
-    show_default=True,
-    help="As the parameter split: share that trains, or 1 for folders train/ and val/.",
-)
-@click.option(
-    "--group-key", default=None, help="As the parameter group_key: a regular expression on the id, or a CSV file."
-)
-@click.option(
-    "--two-class",
-    default="auto",
-    type=click.Choice(["auto", "ids", "half", "nonzero"]),
-    help="As the parameter two_class.",
-)
-@click.option(
-    "--label",
-    "labels",
-    multiple=True,
-    metavar="VALUE=CLASS",
-    help="As the parameter labels: the class of a number or colour of the masks, such as '#ff0000=1', 2=1 or '*=0'.",
-)
-@click.option(
-    "--reading",
-    "choices",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="As the parameter reading: axes=CYX, channels=0,2, …; for masks mask_alpha=only, mask_palette=indices, ….",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option("--figure", default=None, metavar="PNG", help="Save examples of the findings as a picture.")
-@click.option("--fix-into", default=None, metavar="DIR", help="Write a corrected copy; the original is never changed.")
+@_as_in_training
+@_what_to_make
 def doctor(
     data: str,
     classes: int,
@@ -519,7 +599,6 @@ def upload(run: str, url: str | None) -> None:
     For when the upload after a job failed, or was not asked for.
     """
     from unet_nb.core import storage
-    from unet_nb.runs.folder import Run
 
     opened = Run(run)
     if not (url := url or opened.cfg.train_url):

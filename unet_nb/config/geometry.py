@@ -71,11 +71,8 @@ def rule_error(rule: SizeRule, size: Sequence[int]) -> str | None:
 class Geometry:
     """The sizes of a padded network with `depth` down-samplings by 2 and two 3×3 convolutions at each level.
 
-    The base of all others.
-
-    `rule`: which sides it takes, see `SizeRule`. `reach`: how far it sees. `levels`: into how many smaller networks it
-    can be pruned.
-    `default_tile`: pixels of a tile where none is asked for.
+    The base of all others. `rule`: which sides it takes, see `SizeRule`. `reach`: how far it sees. `levels`: into how
+    many smaller networks it can be pruned. `default_tile`: pixels of a tile where none is asked for.
     """
 
     depth: int = 4

@@ -823,16 +823,12 @@ def convert_coco(
 ) -> Summary:
     """Convert COCO annotations (polygons, RLE, crowds) to folders of images and masks of class ids.
 
-    Sizes that the file does not say are the images' own.
-
-    Raises FileNotFoundError or ValueError in words where files, names or target cannot be used (or pycocotools is not
-    installed), and DataError with the reasons where a file has annotations but none of them would show; single images
-    are counted as missing or refused, annotations by reason.
+    Sizes that the file does not say are the images' own. Raises FileNotFoundError or ValueError in words where files,
+    names or target cannot be used (or pycocotools is not installed), and DataError with the reasons where a file has
+    annotations but none of them would show; single images are counted as missing or refused, annotations by reason.
     """
     anno_json, image_dir, target = Path(anno_json), Path(image_dir), Path(target)
-    if crowd not in ("class", "ignore", "skip"):
-        raise ValueError(f"crowd must be 'class', 'ignore' or 'skip', not {crowd!r}")
-    _coco_mask()
+    _check_crowd(crowd)
     data = _read_coco(anno_json)
     table = _class_table(data["categories"], coco_classes)
     if not image_dir.is_dir():
@@ -841,22 +837,19 @@ def convert_coco(
     tasks, apart = _list_coco(data, objects, image_dir, keep_empty)
     convert = partial(_convert_coco, crowd=crowd, keep_instances=instances, keep_jpeg=keep_jpeg)
     _require_objects(anno_json, len(data["annotations"]), tasks, apart, lost, convert)
-    recipe = {
-        "kind": "coco",
-        "classes": list(coco_classes),
-        "crowd": crowd,
-        "instances": instances,
-        "keep_empty": keep_empty,
-        "keep_jpeg": keep_jpeg,
-    }
+    kept = {"instances": instances, "keep_empty": keep_empty, "keep_jpeg": keep_jpeg}
+    recipe = {"kind": "coco", "classes": list(coco_classes), "crowd": crowd, **kept}
     _open_target(target, recipe)
-    for line in [
-        (
-            f"{anno_json}: {len(tasks)} images, {sum(len(t.objects) for t in tasks)} objects of "
-            f"{len(coco_classes) - 1} classes"
-        ),
-        *notes,
-    ]:
+    count = sum(len(t.objects) for t in tasks)
+    log(f"{anno_json}: {len(tasks)} images, {count} objects of {len(coco_classes) - 1} classes")
+    for line in notes:
         log(line)
     names = dict(enumerate(coco_classes)) | {255: "ignored"}
     return _run(tasks, convert, target, recipe, names, apart, workers, log, every, lost)
+
+# %% ../../nbs/data/07_convert.ipynb #cell-085
+def _check_crowd(crowd: str) -> None:
+    "Raise ValueError unless `crowd` is a way to treat crowds and pycocotools is there to read them."
+    if crowd not in ("class", "ignore", "skip"):
+        raise ValueError(f"crowd must be 'class', 'ignore' or 'skip', not {crowd!r}")
+    _coco_mask()

@@ -17,6 +17,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -36,8 +37,8 @@ from .masks import MaskRule, MaskSummary, TwoClass, decide_masks, mask_ids, pres
 from .pairs import Pair, Pairing, Problem, pair_files
 from .samples import ImageSet, open_images
 
-# %% ../../nbs/data/13_doctor.ipynb #cell-006
-KINDS = {  # code: (severity, what, fix)
+# %% ../../nbs/data/13_doctor.ipynb #cell-109
+_LAYOUT_KINDS = {  # code: (severity, what, fix)
     "missing-image": (
         "error",
         "a mask without an image",
@@ -72,6 +73,10 @@ KINDS = {  # code: (severity, what, fix)
         ),
     ),
     "group-across": ("error", "a group in training and in validation", "move each group to one side"),
+}
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-110
+_READING_KINDS = {  # code: (severity, what, fix)
     "unreadable": (
         "error",
         "a file that cannot be read",
@@ -107,6 +112,10 @@ KINDS = {  # code: (severity, what, fix)
             "corrected copy applies"
         ),
     ),
+}
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-111
+_VALUE_KINDS = {  # code: (severity, what, fix)
     "shape-mismatch": (
         "error",
         "a mask of another size than its image",
@@ -143,6 +152,10 @@ KINDS = {  # code: (severity, what, fix)
             "sound one, or cuts two classes at half"
         ),
     ),
+}
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-112
+_CONTENT_KINDS = {  # code: (severity, what, fix)
     "empty-mask": (
         "warning",
         "a mask with nothing but class 0",
@@ -167,6 +180,10 @@ KINDS = {  # code: (severity, what, fix)
         "(largest - smallest), cut to 0 … 1, times 65535 (8 bits: 255). The corrected copy changes no pixel "
         "of an image, because prediction would not do the same",
     ),
+}
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-113
+_SET_KINDS = {  # code: (severity, what, fix)
     "duplicate-across": (
         "error",
         "the same image in training and in validation: scores will flatter",
@@ -192,6 +209,9 @@ KINDS = {  # code: (severity, what, fix)
     "mixed-channels": ("note", "grey and colour images in one set", "nothing: they are brought to num_channels"),
     "mixed-depth": ("note", "8-bit and 16-bit images in one set", "nothing: each is scaled by its own range"),
 }
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-006
+KINDS = _LAYOUT_KINDS | _READING_KINDS | _VALUE_KINDS | _CONTENT_KINDS | _SET_KINDS
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-007
 @dataclass(frozen=True)
@@ -694,18 +714,20 @@ class Report:
     def codes(self) -> list[str]:
         return [f.code for f in self.findings]
 
-    def to_json(self) -> str:
-        "Name, facts and findings as JSON text."
-        return json.dumps(
-            {"name": self.name, "ok": self.ok, "facts": self.facts, "findings": [asdict(f) for f in self.findings]},
-            indent=2,
-            ensure_ascii=False,
-        )
-
     def __str__(self) -> str:
         return "\n".join(_text_lines(self))
 
     __repr__ = __str__
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-117
+@patch
+def to_json(self: Report) -> str:
+    "Name, facts and findings as JSON text."
+    return json.dumps(
+        {"name": self.name, "ok": self.ok, "facts": self.facts, "findings": [asdict(f) for f in self.findings]},
+        indent=2,
+        ensure_ascii=False,
+    )
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-049
 def _verdict(report: Report) -> str:
@@ -756,22 +778,27 @@ def _facts(looks: Sequence[_Look], options: _Options, rule: MaskRule | None = No
             for dtype, (low, high) in _ranges(images).items()
         ]
         facts["images"] = ", ".join(f"{n} {kind}" for kind, n in counts.most_common()) + f"; values {', '.join(values)}"
-    if masks:
-        kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(k.encoding for k in masks).most_common())
-        facts["masks"] = kinds + (f"; read as {rule.how}: {rule.why}" if rule else "")
-        counts = _class_pixels(masks)
-        valid = max(int(counts[: options.num_classes].sum()), 1)
-        facts["classes"] = [
-            {
-                "class": c,
-                "pixels": int(counts[c]),
-                "share": counts[c] / valid,
-                "masks": sum(bool(k.counts[c]) for k in masks),
-            }
-            for c in range(options.num_classes)
-        ]
-        if counts[options.ignore_index] and options.ignore_index >= options.num_classes:
-            facts["ignored"] = f"{counts[options.ignore_index] / counts.sum():.2%} of all pixels"
+    return facts | (_mask_facts(masks, options, rule) if masks else {})
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-114
+def _mask_facts(masks: Sequence[_Look], options: _Options, rule: MaskRule | None) -> dict[str, Any]:
+    "What `_facts` says of the masks."
+    facts: dict[str, Any] = {}
+    kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(k.encoding for k in masks).most_common())
+    facts["masks"] = kinds + (f"; read as {rule.how}: {rule.why}" if rule else "")
+    counts = _class_pixels(masks)
+    valid = max(int(counts[: options.num_classes].sum()), 1)
+    facts["classes"] = [
+        {
+            "class": c,
+            "pixels": int(counts[c]),
+            "share": counts[c] / valid,
+            "masks": sum(bool(k.counts[c]) for k in masks),
+        }
+        for c in range(options.num_classes)
+    ]
+    if counts[options.ignore_index] and options.ignore_index >= options.num_classes:
+        facts["ignored"] = f"{counts[options.ignore_index] / counts.sum():.2%} of all pixels"
     return facts
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-053
@@ -989,12 +1016,12 @@ def _show_samples(label: str, sets: Mapping[str, ImageSet]) -> list[np.ndarray]:
         return []
     return [sample.image] + ([] if sample.mask is None else [sample.mask])
 
+# %% ../../nbs/data/13_doctor.ipynb #cell-116
+_OF_ALL = ("missing-class", "class-only-in-val", "rare-class")  # what a part of the samples cannot tell
+
 # %% ../../nbs/data/13_doctor.ipynb #cell-066
 def examine(
-    data: str
-    | os.PathLike
-    | ImageSet
-    | Parts,  # a folder (train/ and val/ in it are seen), a set, or (training, validation)
+    data: str | os.PathLike | ImageSet | Parts,  # a folder (train/ and val/ are seen), a set, or (training, validation)
     num_classes: int = 2,
     *,
     split: float = 0.8,
@@ -1010,8 +1037,7 @@ def examine(
 ) -> Report:
     """Look at every sample of a data set and report what is wrong. Nothing is changed.
 
-    Raises FileNotFoundError where there is no such folder or no sample in it, ValueError for a wrong split or group
-    key.
+    Raises FileNotFoundError where there is no folder or no sample in it, ValueError for a wrong split or group key.
     """
     options, sets = _Options(num_classes, two_class, ignore_index, labels, reading, mask_reading), None
     if isinstance(data, (ImageSet, tuple)):
@@ -1031,9 +1057,7 @@ def examine(
         looks, rule = _look_at_folder(items, options, log)
     report = _conclude(name, looks, problems, options, examples, pictures, rule)
     if sampled:
-        report.findings = [
-            f for f in report.findings if f.code not in ("missing-class", "class-only-in-val", "rare-class")
-        ]  # a part cannot tell
+        report.findings = [f for f in report.findings if f.code not in _OF_ALL]
     return report
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-079
@@ -1185,11 +1209,8 @@ def fix_into(
     Complete or not at all; the original is never changed. Raises ValueError where the target exists or overlaps with
     the original, FileNotFoundError without samples.
     """
-    folder, target, options = (
-        Path(folder),
-        Path(target),
-        _Options(num_classes, two_class, ignore_index, labels, reading, mask_reading),
-    )
+    folder, target = Path(folder), Path(target)
+    options = _Options(num_classes, two_class, ignore_index, labels, reading, mask_reading)
     _check_target(folder, target)
     items, problems = _parts_of(folder, split, groups)
     looks, rule = _look_at_folder(items, options, log)
@@ -1198,19 +1219,26 @@ def fix_into(
         str(target),
         left_out={f"{part}/{p.id}" if part else p.id: p.message for part, p in problems if p.code != "group-across"},
     )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.parent / f".{target.name}.partial-{uuid.uuid4().hex}"
-    beside.mkdir()
-    try:
+    with _beside(target) as beside:
         divided = (folder / "train").is_dir() and (folder / "val").is_dir()
         _write_copy(beside, items, looks, _plan(looks, options, rule), fixed, divided)
         (beside / "doctor.json").write_text(
             json.dumps({"source": str(folder), **asdict(fixed)}, indent=2, ensure_ascii=False), encoding="utf-8"
         )
+    return fixed
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-115
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    "A new folder beside `target`, which gets its name when the block ends, and is deleted where the block fails."
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.parent / f".{target.name}.partial-{uuid.uuid4().hex}"
+    beside.mkdir()
+    try:
+        yield beside
         os.replace(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return fixed
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-095
 def _write_copy(

@@ -24,6 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 import tifffile
+from fastcore.basics import patch
 from PIL import Image
 
 from ..core.errors import ShortTraceback
@@ -953,16 +954,20 @@ class ImageFile(Sequence):
         "The one picture. Raises DataError (needs-choice) in words where there are several."
         return self.page(_one_page(self, None))
 
-    def window(self, i: int, top: int, bottom: int, left: int, right: int) -> np.ndarray:
-        "Rows `top` … `bottom` and columns `left` … `right` of picture `i`; only these are read where the file allows."
-        with _in_words(self.name):
-            return _image_of(_checked_window(self, i, top, bottom, left, right), self._stored, self.reading)
+# %% ../../nbs/data/00_images.ipynb #cell-142
+@patch
+def window(self: ImageFile, i: int, top: int, bottom: int, left: int, right: int) -> np.ndarray:
+    "Rows `top` … `bottom` and columns `left` … `right` of picture `i`; only these are read where the file allows."
+    with _in_words(self.name):
+        return _image_of(_checked_window(self, i, top, bottom, left, right), self._stored, self.reading)
 
-    def stack(self) -> np.ndarray:
-        "All pictures, (pages, H, W[, C])."
-        with _in_words(self.name):
-            _check_memory(len(self) * math.prod(self.shape) * self.dtype.itemsize)
-            return np.stack([self.page(i) for i in range(len(self))])
+# %% ../../nbs/data/00_images.ipynb #cell-141
+@patch
+def stack(self: ImageFile) -> np.ndarray:
+    "All pictures, (pages, H, W[, C])."
+    with _in_words(self.name):
+        _check_memory(len(self) * math.prod(self.shape) * self.dtype.itemsize)
+        return np.stack([self.page(i) for i in range(len(self))])
 
 # %% ../../nbs/data/00_images.ipynb #cell-101
 def _check_type(dtype: np.dtype) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from fastcore.basics import patch
 
 from ..config.jobs import PredictConfig
 from ..core.colors import color_mask
@@ -242,27 +243,6 @@ class PredictionNote:
         write_json(self.path, {"schema": _SCHEMA, "request": self.request, "files": self.files})
         self.saved = time.monotonic()
 
-    def state(self, id: str, files: dict[str, Path], source: Path) -> str:
-        """What there is of an image: finished, new, changed (the image), or interrupted.
-
-        Raises ValueError in words for a file that is not its own.
-        """
-        known = [self.files.get(file.name) for file in files.values()]
-        for (kind, file), entry in zip(files.items(), known):
-            if entry and (entry["id"], entry["kind"]) != (id, kind):
-                raise ValueError(
-                    f"{file}: holds the {entry['kind']} of the image {entry['id']!r}, not the {kind} of "
-                    f"{id!r}; choose another folder"
-                )
-        written = [_written(file, entry) for file, entry in zip(files.values(), known)]
-        if not all(known):
-            return "new"
-        if not all(entry["input"] for entry in known):
-            return "interrupted"
-        if any(entry["input"] != _digest(source) for entry in known):
-            return "changed"
-        return "finished" if all(written) else "interrupted"
-
     def begin(self, plan: dict[str, dict[str, Path]], found: dict[str, Path]) -> None:
         "Note that the files of `plan` are about to be made, and remove earlier ones, which are no longer true."
         for id, files in plan.items():
@@ -280,6 +260,29 @@ class PredictionNote:
 
 
 _SCHEMA = 2
+
+# %% ../../nbs/inference/03_files.ipynb #cell-046
+@patch
+def state(self: PredictionNote, id: str, files: dict[str, Path], source: Path) -> str:
+    """What there is of an image: finished, new, changed (the image), or interrupted.
+
+    Raises ValueError in words for a file that is not its own.
+    """
+    known = [self.files.get(file.name) for file in files.values()]
+    for (kind, file), entry in zip(files.items(), known):
+        if entry and (entry["id"], entry["kind"]) != (id, kind):
+            raise ValueError(
+                f"{file}: holds the {entry['kind']} of the image {entry['id']!r}, not the {kind} of "
+                f"{id!r}; choose another folder"
+            )
+    written = [_written(file, entry) for file, entry in zip(files.values(), known)]
+    if not all(known):
+        return "new"
+    if not all(entry["input"] for entry in known):
+        return "interrupted"
+    if any(entry["input"] != _digest(source) for entry in known):
+        return "changed"
+    return "finished" if all(written) else "interrupted"
 
 # %% ../../nbs/inference/03_files.ipynb #cell-028
 def _digest(source: Path) -> str:

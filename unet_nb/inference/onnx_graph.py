@@ -46,8 +46,7 @@ class NoOnnxRule(ValueError):
 class OnnxWriter:
     """Collects nodes and weights.
 
-    `writer.cell(cell, *names)` writes a MindSpore cell that reads the tensors `names` and returns the name of its
-    output.
+    `writer.cell(cell, *names)` writes a MindSpore cell that reads the tensors `names` and returns its output's name.
     """
 
     def __init__(self):
@@ -76,10 +75,7 @@ class OnnxWriter:
 
     @singledispatchmethod
     def cell(self, cell: nn.Cell, *inputs: str) -> str:
-        """Write `cell`. A kind of cell that has no rule here writes itself with its method `onnx`.
-
-        Raises `NoOnnxRule` where there is none.
-        """
+        "Write `cell`, by a rule here or else by its method `onnx`. Raises `NoOnnxRule` where there is neither."
         if not hasattr(type(cell), "onnx"):
             raise NoOnnxRule(
                 f"no rule writes {type(cell).__name__} as ONNX; give the class a method onnx(self, writer, x), which "

@@ -268,15 +268,13 @@ def predict_large(
     log: Callable[[str], None] = print,
     every: float = 10.0,
 ) -> list[Path]:
-    """Predict a file (path), or pages (H, W[, C]) of one size, into TIFF files.
+    """Predict a file (path), or pages (H, W[, C]) of one size, into TIFF files. Returns the files.
 
-    Memory holds a band of tiles, not the image. Returns the files.
-
-    `mask`: class ids uint8. `probability`: that of class `label`, as `dtype` uint8 (0 … 255) or float32. `laid_over`:
-    the classes over the image, RGB uint8. `log` gets a line about every `every` seconds.
-    `key` names the network: called again with the same one after an interruption, it goes on after the last finished
-    band, unless pixels, tiling or files have changed. Raises FileNotFoundError or ValueError in words, FileExistsError
-    while another process writes to one of the files.
+    Memory holds a band of tiles, not the image. `mask`: class ids uint8. `probability`: that of class `label`, as
+    `dtype` uint8 (0 … 255) or float32. `laid_over`: the classes over the image, RGB uint8. `log` gets a line about
+    every `every` seconds. `key` names the network: called again with the same one after an interruption, it goes on
+    after the last finished band, unless pixels, tiling or files have changed. Raises FileNotFoundError or ValueError in
+    words, FileExistsError while another process writes to one of the files.
     """
     pages = open_new_images(cfg, source) if isinstance(source, (str, Path)) else source
     tiling = tiling or tiling_for(cfg)

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import onnxruntime
 import tifffile
+from fastcore.basics import patch
 
 from ..config.geometry import SizeRule
 from ..core.colors import overlay
@@ -204,41 +205,45 @@ class OnnxPredictor:
             ) from None
         return as_probabilities(output, len(self.classes))
 
-    def predict(self, image: np.ndarray) -> np.ndarray:
-        """Probabilities float32 (K, H, W) of an image uint8/uint16 (H, W) or (H, W, C), colours in RGB order.
-
-        ValueError for other images.
-        """
-        if self.described["input"]["channel_order"] == "BGR" and image.ndim == 3:
-            image = image[..., [2, 1, 0, *range(3, image.shape[2])][: image.shape[2]]]
-        scaled = set_channels(scale_image(image), self.described["input"]["channels"])
-        size = self.described["size"]
-        if size["policy"] == "native":
-            return self._native(scaled, size)
-        prepared, _ = preprocess_zoo(scaled, None, size["image_size"], size["crop"], scaled.shape[2])
-        p = self.forward(prepared.transpose(2, 0, 1)[None])[0]
-        return np.stack([resize_image(q, image.shape[:2]) for q in p])
-
-    def open(self, source: str | Path | bytes, reading: Mapping[str, Any] | None = None) -> ImageFile:
-        """The pictures of a file, RGB, as the training images were read, see `data.samples.open_images`.
-
-        The choices in `reading` win over those of the description. Raises DataError in words.
-        """
-        expected = self.described["input"]
-        images, _ = readings({**expected.get("reading", {}), **(reading or {})})
-        return open_images(source, images, expected["channels"])
-
     def mask(self, image: np.ndarray) -> np.ndarray:
         "Class ids uint8 (H, W) of an image."
         return self.predict(image).argmax(0).astype(np.uint8)
 
-    def _native(self, image: np.ndarray, size: dict[str, Any]) -> np.ndarray:
-        "Probabilities (K, H, W) of a scaled image (H, W, C) at its own resolution, in tiles where it is large."
-        rule = SizeRule(size["divisor"], size["remainder"], size["margin"])
-        rows, columns = (
-            cut_spans(n, Tiling(tile, size["overlap"]), rule) for n, tile in zip(image.shape, size["tile"])
-        )
-        return np.concatenate([band for _, band in predict_bands(self.forward, image, rows, columns)], axis=1)
+# %% ../../nbs/inference/02_predictor.ipynb #cell-048
+@patch
+def predict(self: OnnxPredictor, image: np.ndarray) -> np.ndarray:
+    """Probabilities float32 (K, H, W) of an image uint8/uint16 (H, W) or (H, W, C), colours in RGB order.
+
+    ValueError for other images.
+    """
+    if self.described["input"]["channel_order"] == "BGR" and image.ndim == 3:
+        image = image[..., [2, 1, 0, *range(3, image.shape[2])][: image.shape[2]]]
+    scaled = set_channels(scale_image(image), self.described["input"]["channels"])
+    size = self.described["size"]
+    if size["policy"] == "native":
+        return self._native(scaled, size)
+    prepared, _ = preprocess_zoo(scaled, None, size["image_size"], size["crop"], scaled.shape[2])
+    p = self.forward(prepared.transpose(2, 0, 1)[None])[0]
+    return np.stack([resize_image(q, image.shape[:2]) for q in p])
+
+# %% ../../nbs/inference/02_predictor.ipynb #cell-047
+@patch
+def open(self: OnnxPredictor, source: str | Path | bytes, reading: Mapping[str, Any] | None = None) -> ImageFile:
+    """The pictures of a file, RGB, as the training images were read, see `data.samples.open_images`.
+
+    The choices in `reading` win over those of the description. Raises DataError in words.
+    """
+    expected = self.described["input"]
+    images, _ = readings({**expected.get("reading", {}), **(reading or {})})
+    return open_images(source, images, expected["channels"])
+
+# %% ../../nbs/inference/02_predictor.ipynb #cell-046
+@patch
+def _native(self: OnnxPredictor, image: np.ndarray, size: dict[str, Any]) -> np.ndarray:
+    "Probabilities (K, H, W) of a scaled image (H, W, C) at its own resolution, in tiles where it is large."
+    rule = SizeRule(size["divisor"], size["remainder"], size["margin"])
+    rows, columns = (cut_spans(n, Tiling(tile, size["overlap"]), rule) for n, tile in zip(image.shape, size["tile"]))
+    return np.concatenate([band for _, band in predict_bands(self.forward, image, rows, columns)], axis=1)
 
 # %% ../../nbs/inference/02_predictor.ipynb #cell-040
 def write_masks(path: str | Path, masks: list[np.ndarray]) -> None:
