@@ -33,8 +33,8 @@ def _together(*options: Callable) -> Callable:
     "Several options of a command as one decorator, in the order in which its help lists them."
     return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
-# %% ../../nbs/cli/00_command.ipynb #cell-119
-_several_processes = _together(
+# %% ../../nbs/cli/00_command.ipynb #cell-132
+_which_machines = _together(
     click.option(
         "--workers",
         type=click.IntRange(1),
@@ -51,6 +51,11 @@ _several_processes = _together(
             "first one leads."
         ),
     ),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-119
+_several_processes = _together(
+    _which_machines,
     click.option(
         "--master-port",
         type=click.IntRange(1024, 65535),
@@ -130,8 +135,8 @@ def resume_run(run: str) -> None:
     else:
         click.echo(resume(run).path)
 
-# %% ../../nbs/cli/00_command.ipynb #cell-120
-_what_to_try = _together(
+# %% ../../nbs/cli/00_command.ipynb #cell-129
+_what_all_have = _together(
     click.option(
         "-f",
         "--file",
@@ -149,6 +154,11 @@ _what_to_try = _together(
         metavar="NAME VALUE",
         help="A single parameter of all runs; wins over recipes.",
     ),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-120
+_what_to_try = _together(
+    _what_all_have,
     click.option(
         "--grid",
         "grids",
@@ -171,8 +181,8 @@ _what_to_try = _together(
     ),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-121
-_how_to_run = _together(
+# %% ../../nbs/cli/00_command.ipynb #cell-130
+_how_to_go_on = _together(
     click.option(
         "--jobs",
         type=click.IntRange(1),
@@ -185,6 +195,11 @@ _how_to_run = _together(
     click.option(
         "--collect", is_flag=True, help="With --resume: start nothing, only make table and figure of what is finished."
     ),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-121
+_how_to_run = _together(
+    _how_to_go_on,
     click.option(
         "--scheduler",
         "cluster",
@@ -501,8 +516,8 @@ def _examined(data: str, dataset: str, given: dict) -> tuple:
     dataset = dataset or recognised(resolve_path(data))
     return source_of(PrepareConfig(data_path=data, dataset=dataset, **given)).examined()
 
-# %% ../../nbs/cli/00_command.ipynb #cell-125
-_as_in_training = _together(
+# %% ../../nbs/cli/00_command.ipynb #cell-131
+_which_samples = _together(
     click.option("-c", "--classes", default=2, show_default=True, help="Number of classes, background included."),
     click.option("--dataset", default="", help="As the parameter dataset (default: what the files in DATA look like)."),
     click.option(
@@ -514,6 +529,11 @@ _as_in_training = _together(
     click.option(
         "--group-key", default=None, help="As the parameter group_key: a regular expression on the id, or a CSV file."
     ),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-125
+_as_in_training = _together(
+    _which_samples,
     click.option(
         "--two-class",
         default="auto",

@@ -37,8 +37,8 @@ from .masks import MaskRule, MaskSummary, TwoClass, decide_masks, mask_ids, pres
 from .pairs import Pair, Pairing, Problem, pair_files
 from .samples import ImageSet, open_images
 
-# %% ../../nbs/data/13_doctor.ipynb #cell-109
-_LAYOUT_KINDS = {  # code: (severity, what, fix)
+# %% ../../nbs/data/13_doctor.ipynb #cell-118
+_SAMPLE_KINDS = {  # code: (severity, what, fix)
     "missing-image": (
         "error",
         "a mask without an image",
@@ -59,6 +59,10 @@ _LAYOUT_KINDS = {  # code: (severity, what, fix)
         "a folder that is no sample",
         "remove it, or convert the data set first (prepare); the corrected copy leaves it out",
     ),
+}
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-119
+_FILE_KINDS = {  # code: (severity, what, fix)
     "unsupported": (
         "error",
         "a picture of a kind that is not read",
@@ -73,16 +77,16 @@ _LAYOUT_KINDS = {  # code: (severity, what, fix)
         ),
     ),
     "group-across": ("error", "a group in training and in validation", "move each group to one side"),
-}
-
-# %% ../../nbs/data/13_doctor.ipynb #cell-110
-_READING_KINDS = {  # code: (severity, what, fix)
     "unreadable": (
         "error",
         "a file that cannot be read",
         "copy or export it again; the corrected copy leaves the sample out",
     ),
     "invalid": ("error", "a sample that cannot be loaded", "see the words of the loader"),
+}
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-120
+_MASK_KINDS = {  # code: (severity, what, fix)
     "jpeg-mask": (
         "error",
         "a mask saved as JPEG, which changes values along every edge",
@@ -104,6 +108,10 @@ _READING_KINDS = {  # code: (severity, what, fix)
             "sample out"
         ),
     ),
+}
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-121
+_VALUE_KINDS = {  # code: (severity, what, fix)
     "mask-values": (
         "error",
         "a mask with values that could mean anything",
@@ -112,10 +120,6 @@ _READING_KINDS = {  # code: (severity, what, fix)
             "corrected copy applies"
         ),
     ),
-}
-
-# %% ../../nbs/data/13_doctor.ipynb #cell-111
-_VALUE_KINDS = {  # code: (severity, what, fix)
     "shape-mismatch": (
         "error",
         "a mask of another size than its image",
@@ -131,6 +135,10 @@ _VALUE_KINDS = {  # code: (severity, what, fix)
         "class ids stretched to grey levels",
         "divide them; the corrected copy writes the levels as 0, 1, 2, … in their order",
     ),
+}
+
+# %% ../../nbs/data/13_doctor.ipynb #cell-122
+_ID_KINDS = {  # code: (severity, what, fix)
     "palette": (
         "error",
         "a palette image whose indices are no class ids",
@@ -211,7 +219,7 @@ _SET_KINDS = {  # code: (severity, what, fix)
 }
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-006
-KINDS = _LAYOUT_KINDS | _READING_KINDS | _VALUE_KINDS | _CONTENT_KINDS | _SET_KINDS
+KINDS = _SAMPLE_KINDS | _FILE_KINDS | _MASK_KINDS | _VALUE_KINDS | _ID_KINDS | _CONTENT_KINDS | _SET_KINDS
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-007
 @dataclass(frozen=True)
