@@ -883,9 +883,9 @@ def readers(good: Path) -> dict:
     from unet_nb.config.cells import notebook_params
     from unet_nb.config.recipes import load_params
     from unet_nb.core.files import write_json
+    from unet_nb.core.reading import Reading
     from unet_nb.data.convert import convert_coco, convert_nuclei
     from unet_nb.data.folder import group_of_ids, load_folder
-    from unet_nb.core.reading import Reading
     from unet_nb.data.samples import open_images
     from unet_nb.exporting.export import open_mindir
     from unet_nb.exporting.infer import config_for_model

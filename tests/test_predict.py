@@ -1,4 +1,4 @@
-"""Predictions of several processes: one writes at a time, and one that was killed leaves nothing that passes for finished."""
+"""Predictions of several processes: one writes at a time, and one that is killed leaves nothing that looks finished."""
 
 import signal
 import subprocess
