@@ -341,7 +341,7 @@ class EvaluateConfig(CheckpointParams, FetchCheckpointParams, FetchParams, Scori
 class ExportConfig(ExportParams, CheckpointParams, FetchCheckpointParams, FetchParams, PredictConfig, RunConfig):
     "A checkpoint as an exported file."
 
-    unlisted = (ModelParams, InputParams)
+    unlisted = (ModelParams, InputParams, DemoParams, ColorParams)
 
 
 class InferConfig(ModelFileParams, FetchParams, ScoringConfig, RunConfig):
