@@ -28,12 +28,12 @@ from ..studies.launch import RunFailed, launch, resume
 def cli() -> None:
     "Segment images with few labels: U-Net and UNet++ on MindSpore."
 
-# %% ../../nbs/cli/00_command.ipynb #cell-118
+# %% ../../nbs/cli/00_command.ipynb #cell-006
 def _together(*options: Callable) -> Callable:
     "Several options of a command as one decorator, in the order in which its help lists them."
     return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
-# %% ../../nbs/cli/00_command.ipynb #cell-132
+# %% ../../nbs/cli/00_command.ipynb #cell-007
 _which_machines = _together(
     click.option(
         "--workers",
@@ -53,7 +53,7 @@ _which_machines = _together(
     ),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-119
+# %% ../../nbs/cli/00_command.ipynb #cell-008
 _several_processes = _together(
     _which_machines,
     click.option(
@@ -71,7 +71,7 @@ _several_processes = _together(
     ),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-126
+# %% ../../nbs/cli/00_command.ipynb #cell-009
 _recipes_and_values = _together(
     click.option(
         "-f",
@@ -92,7 +92,7 @@ _recipes_and_values = _together(
     ),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-006
+# %% ../../nbs/cli/00_command.ipynb #cell-010
 @cli.command()
 @click.argument("notebook")
 @_recipes_and_values
@@ -120,7 +120,7 @@ def run(
     )
     click.echo(launch_ranks(notebook, list(files), cluster, **dict(params)).path)
 
-# %% ../../nbs/cli/00_command.ipynb #cell-007
+# %% ../../nbs/cli/00_command.ipynb #cell-011
 @cli.command("resume")
 @click.argument("run", metavar="RUN")
 def resume_run(run: str) -> None:
@@ -135,7 +135,7 @@ def resume_run(run: str) -> None:
     else:
         click.echo(resume(run).path)
 
-# %% ../../nbs/cli/00_command.ipynb #cell-129
+# %% ../../nbs/cli/00_command.ipynb #cell-012
 _what_all_have = _together(
     click.option(
         "-f",
@@ -156,7 +156,7 @@ _what_all_have = _together(
     ),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-120
+# %% ../../nbs/cli/00_command.ipynb #cell-013
 _what_to_try = _together(
     _what_all_have,
     click.option(
@@ -181,7 +181,7 @@ _what_to_try = _together(
     ),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-130
+# %% ../../nbs/cli/00_command.ipynb #cell-014
 _how_to_go_on = _together(
     click.option(
         "--jobs",
@@ -197,7 +197,7 @@ _how_to_go_on = _together(
     ),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-121
+# %% ../../nbs/cli/00_command.ipynb #cell-015
 _how_to_run = _together(
     _how_to_go_on,
     click.option(
@@ -221,7 +221,7 @@ _how_to_run = _together(
     ),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-008
+# %% ../../nbs/cli/00_command.ipynb #cell-016
 @cli.command()
 @click.argument("notebook", required=False)
 @_what_to_try
@@ -263,7 +263,7 @@ def sweep(
     if run.status["state"] == "failed":
         raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
 
-# %% ../../nbs/cli/00_command.ipynb #cell-123
+# %% ../../nbs/cli/00_command.ipynb #cell-017
 def _check_sweep(
     notebook: str | None,
     folder: str | None,
@@ -288,7 +288,7 @@ def _check_sweep(
     if cluster:
         check_scheduler(cluster, params)
 
-# %% ../../nbs/cli/00_command.ipynb #cell-122
+# %% ../../nbs/cli/00_command.ipynb #cell-018
 def _carry_out(
     run: Run, jobs: int | None, collect: bool, cluster: str | None, params: dict[str, str], job_file: str | None
 ) -> None:
@@ -306,49 +306,17 @@ def _carry_out(
     else:
         room.run_sweep(run, jobs, scheduler(cluster, run.path / "submitit", params) if cluster else None)
 
-# %% ../../nbs/cli/00_command.ipynb #cell-009
+# %% ../../nbs/cli/00_command.ipynb #cell-019
 @cli.command()
-@click.option(
-    "-f",
-    "--file",
-    "files",
-    multiple=True,
-    metavar="YAML",
-    help="Recipe: a YAML file, or the name of one of the kit's. Later ones win.",
-)
-@click.option(
-    "-p",
-    "--param",
-    "params",
-    nargs=2,
-    multiple=True,
-    metavar="NAME VALUE",
-    help="A single parameter; wins over recipes.",
-)
+@_recipes_and_values
 @click.option("--report", is_flag=True, help="Also float16 and int8 variants, and a table of size, score and latency.")
 def export(files: tuple[str, ...], params: tuple[tuple[str, str], ...], report: bool) -> None:
     "Write a checkpoint as MINDIR or ONNX into a new run folder (short for `run export`)."
     click.echo(launch("export", list(files), **dict(params) | ({"export_report": True} if report else {})).path)
 
-# %% ../../nbs/cli/00_command.ipynb #cell-010
+# %% ../../nbs/cli/00_command.ipynb #cell-020
 @cli.command()
-@click.option(
-    "-f",
-    "--file",
-    "files",
-    multiple=True,
-    metavar="YAML",
-    help="Recipe: a YAML file, or the name of one of the kit's. Later ones win.",
-)
-@click.option(
-    "-p",
-    "--param",
-    "params",
-    nargs=2,
-    multiple=True,
-    metavar="NAME VALUE",
-    help="A single parameter; wins over recipes.",
-)
+@_recipes_and_values
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def plan(files: tuple[str, ...], params: tuple[tuple[str, str], ...], as_json: bool) -> None:
     """Say, from a short trial, what a training will need on this machine.
@@ -365,7 +333,7 @@ def plan(files: tuple[str, ...], params: tuple[tuple[str, str], ...], as_json: b
     found = make_plan(TrainConfig(**merge_params(files, dict(params))))
     click.echo(json.dumps(found, indent=2) if as_json else plan_text(found))
 
-# %% ../../nbs/cli/00_command.ipynb #cell-011
+# %% ../../nbs/cli/00_command.ipynb #cell-021
 @cli.command()
 @click.argument("names", nargs=-1)
 def params(names: tuple[str, ...]) -> None:
@@ -375,7 +343,7 @@ def params(names: tuple[str, ...]) -> None:
             continue
         click.echo(f"{click.style(name, bold=True)}: {kind} = {default}\n    {help}\n    of {', '.join(jobs)}")
 
-# %% ../../nbs/cli/00_command.ipynb #cell-012
+# %% ../../nbs/cli/00_command.ipynb #cell-022
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JUPYTER OPTIONS]")
 @click.option(
@@ -392,7 +360,7 @@ def lab(options: tuple[str, ...], folder: str) -> None:
     command = lab_command(explore_notebooks(folder), options)
     os.execv(command[0], command)  # so that Ctrl-C is JupyterLab's
 
-# %% ../../nbs/cli/00_command.ipynb #cell-013
+# %% ../../nbs/cli/00_command.ipynb #cell-023
 @cli.command()
 @click.option(
     "-o",
@@ -413,7 +381,7 @@ def runs(output_path: str | None) -> None:
         else "no runs yet; `unet_nb run train` makes one"
     )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-014
+# %% ../../nbs/cli/00_command.ipynb #cell-024
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def env(as_json: bool) -> None:
@@ -425,7 +393,7 @@ def env(as_json: bool) -> None:
     found = machine()
     click.echo(json.dumps(found, indent=2) if as_json else machine_text(found))
 
-# %% ../../nbs/cli/00_command.ipynb #cell-124
+# %% ../../nbs/cli/00_command.ipynb #cell-025
 _what_to_write = _together(
     click.option(
         "-o",
@@ -444,7 +412,7 @@ _what_to_write = _together(
     click.option("--overlay", is_flag=True, help="Also write the classes laid over the image, in colours."),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-127
+# %% ../../nbs/cli/00_command.ipynb #cell-026
 _how_to_predict = _together(
     click.option(
         "--reading",
@@ -465,7 +433,7 @@ _how_to_predict = _together(
     click.option("--device", default="CPU", type=click.Choice(["CPU", "GPU", "Ascend"]), show_default=True),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-015
+# %% ../../nbs/cli/00_command.ipynb #cell-027
 @cli.command()
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
 @click.argument("images")
@@ -498,7 +466,7 @@ def predict(
     if not (challenge or color):
         click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
 
-# %% ../../nbs/cli/00_command.ipynb #cell-117
+# %% ../../nbs/cli/00_command.ipynb #cell-028
 def _what_masks_hold(names: list[str], overlay: bool) -> str:
     "A line that says what is in the masks, because ids of 0, 1, … look black in a viewer."
     shown = [f"{i} {name}" if str(i) != name else name for i, name in enumerate(names[:6])]
@@ -506,7 +474,7 @@ def _what_masks_hold(names: list[str], overlay: bool) -> str:
     ids = ", ".join(shown) + ", …" * (len(names) > 6)
     return f"the masks hold class ids ({ids}) and look nearly black in a viewer; {see}"
 
-# %% ../../nbs/cli/00_command.ipynb #cell-116
+# %% ../../nbs/cli/00_command.ipynb #cell-029
 def _examined(data: str, dataset: str, given: dict) -> tuple:
     "What `doctor` examines in the folder `data` and the options for it; without a name the kind is recognised."
     from unet_nb.config.jobs import PrepareConfig
@@ -516,7 +484,7 @@ def _examined(data: str, dataset: str, given: dict) -> tuple:
     dataset = dataset or recognised(resolve_path(data))
     return source_of(PrepareConfig(data_path=data, dataset=dataset, **given)).examined()
 
-# %% ../../nbs/cli/00_command.ipynb #cell-131
+# %% ../../nbs/cli/00_command.ipynb #cell-030
 _which_samples = _together(
     click.option("-c", "--classes", default=2, show_default=True, help="Number of classes, background included."),
     click.option("--dataset", default="", help="As the parameter dataset (default: what the files in DATA look like)."),
@@ -531,7 +499,7 @@ _which_samples = _together(
     ),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-125
+# %% ../../nbs/cli/00_command.ipynb #cell-031
 _as_in_training = _together(
     _which_samples,
     click.option(
@@ -558,7 +526,7 @@ _as_in_training = _together(
     ),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-128
+# %% ../../nbs/cli/00_command.ipynb #cell-032
 _what_to_make = _together(
     click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
     click.option("--figure", default=None, metavar="PNG", help="Save examples of the findings as a picture."),
@@ -567,7 +535,7 @@ _what_to_make = _together(
     ),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-016
+# %% ../../nbs/cli/00_command.ipynb #cell-033
 @cli.command()
 @click.argument("data")
 @_as_in_training
@@ -609,7 +577,7 @@ def doctor(
     if not report.ok:
         sys.exit(1)
 
-# %% ../../nbs/cli/00_command.ipynb #cell-017
+# %% ../../nbs/cli/00_command.ipynb #cell-034
 @cli.command()
 @click.argument("run")
 @click.argument("url", required=False)
@@ -625,7 +593,7 @@ def upload(run: str, url: str | None) -> None:
         raise click.UsageError(f"{run} has no train_url; say where to: unet_nb upload {run} s3://bucket/folder")
     click.echo(storage.upload(opened.path, f"{url.rstrip('/')}/{opened.path.name}", opened.cfg.storage_patience))
 
-# %% ../../nbs/cli/00_command.ipynb #cell-019
+# %% ../../nbs/cli/00_command.ipynb #cell-036
 def main(args: list[str] | None = None) -> None:
     """Entry point of the console command.
 
