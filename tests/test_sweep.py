@@ -87,7 +87,7 @@ def test_one_failure_does_not_stop_the_others(stopped):
     assert (
         "1_lr-0.01_epochs-2: done after" in text
         and "2_lr-1e30_epochs-2: failed: " in text
-        and "the loss is nan" in text
+        and "holds NaN or infinity after epoch 1" in text
     )
 
 
