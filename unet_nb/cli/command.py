@@ -7,11 +7,13 @@ __all__ = ['cli', 'run', 'resume_run', 'sweep', 'export', 'plan', 'params', 'lab
            'main']
 
 # %% ../../nbs/cli/00_command.ipynb #cell-002
+import importlib.util
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import reduce
 from pathlib import Path
 
@@ -19,7 +21,9 @@ import click
 
 from .. import __version__
 from ..config.cells import params_table
-from ..runs.folder import Run
+from ..core.errors import error_text
+from ..core.text import printable
+from ..runs.folder import Run, stop_signals
 from ..studies.launch import RunFailed, launch, resume
 
 # %% ../../nbs/cli/00_command.ipynb #cell-005
@@ -593,24 +597,49 @@ def upload(run: str, url: str | None) -> None:
         raise click.UsageError(f"{run} has no train_url; say where to: unet_nb upload {run} s3://bucket/folder")
     click.echo(storage.upload(opened.path, f"{url.rstrip('/')}/{opened.path.name}", opened.cfg.storage_patience))
 
+# %% ../../nbs/cli/00_command.ipynb #cell-301
+def _complain(words: str) -> None:
+    "Say on stderr what went wrong; where nobody listens any more there is nothing to say."
+    with suppress(OSError):
+        click.echo(f"unet_nb: {printable(words)}", err=True)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-302
+def _warn_of_namesake() -> None:
+    "Say so where the current folder holds something that scripts and notebooks there would take for the kit."
+    try:
+        here, ours = Path.cwd(), Path(importlib.util.find_spec("unet_nb").origin).resolve().parent
+    except FileNotFoundError:
+        raise FileNotFoundError("the current folder is gone; change to another one (`cd`)") from None
+    for name in ("unet_nb.py", "unet_nb/__init__.py"):
+        if (here / name).is_file() and (here / name).resolve().parent != ours:
+            _complain(
+                f"note: {here / name} is not part of unet_nb and is left alone; rename it, since a script or notebook "
+                f"in this folder would import it instead of the kit in {ours}"
+            )
+
 # %% ../../nbs/cli/00_command.ipynb #cell-036
 def main(args: list[str] | None = None) -> None:
     """Entry point of the console command.
 
     Errors in words on stderr, exit code 1 (2 for wrong usage, 130 after Ctrl-C or a termination signal).
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the notebook's kernel too, as Ctrl-C does
+    for number in stop_signals():  # ends the notebook's kernel too, as Ctrl-C does
+        signal.signal(number, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not where a notebook catches the output
+            stream.reconfigure(errors="replace")  # of an output that knows ASCII only
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it repeats in its own terms what the kit says in words
     try:
+        _warn_of_namesake()
         cli(args, standalone_mode=False)
     except click.ClickException as e:
         e.show()
         sys.exit(e.exit_code)
     except (click.Abort, KeyboardInterrupt) as e:  # click raises Abort from the KeyboardInterrupt
-        click.echo(f"unet_nb: {str(e.__cause__ or e) or 'interrupted'}", err=True)
+        _complain(str(e.__cause__ or e) or "interrupted")
         sys.exit(130)
     except Exception as e:
         if not isinstance(e, (ValueError, OSError, RunFailed, MemoryError)):
             raise  # a fault of ours: show where
-        click.echo(f"unet_nb: {e}{' (there is not enough memory)' * isinstance(e, MemoryError)}", err=True)
+        _complain(error_text(e))
         sys.exit(1)

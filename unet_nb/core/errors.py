@@ -5,6 +5,7 @@
 # %% ../../nbs/core/00_errors.ipynb #cell-002
 from __future__ import annotations
 
+import errno
 import importlib.util
 import re
 import traceback
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['ShortTraceback', 'short_errors']
+__all__ = ['ShortTraceback', 'short_errors', 'error_text']
 
 # %% ../../nbs/core/00_errors.ipynb #cell-005
 class ShortTraceback:
@@ -52,3 +53,37 @@ def short_errors() -> Iterator[None]:
         if ours and re.search(r"\braise\b", last.line or ""):
             error._render_traceback_ = partial(_short_traceback, error)
         raise
+
+# %% ../../nbs/core/00_errors.ipynb #cell-012
+_SYSTEM = {
+    errno.ENOSPC: "the disk is full; make room, or write to another one",
+    errno.EDQUOT: "the disk quota is used up; make room, or write to another disk",
+    errno.EROFS: "the disk is read-only; write to another one",
+    errno.EACCES: "permission denied; use a file or folder that you may read and write",
+    errno.EPERM: "permission denied; use a file or folder that you may read and write",
+    errno.EMFILE: "too many files are open; allow more (`ulimit -n 4096`), and start again",
+    errno.ENFILE: "too many files are open on this machine; end other programs, and start again",
+    errno.ENAMETOOLONG: "the name is too long for this disk (most take 255 bytes); choose a shorter one",
+    errno.EFBIG: "the file is larger than this disk or `ulimit -f` allows; write to another disk, or raise the limit",
+    errno.EIO: "the disk, or the connection to it, failed; look whether it is still there",
+    errno.ESTALE: "the disk, or the connection to it, failed; look whether it is still there",
+    errno.EPIPE: "nobody reads the output any more",
+    errno.EAGAIN: "no further process can be started here (`ulimit -u`); end other programs, and start again",
+    errno.ENOMEM: "there is not enough memory; end other programs, or use smaller images or batches",
+    errno.ENOENT: "there is no such file or folder",
+    errno.ENOTDIR: "a file stands where a folder is expected",
+    errno.EISDIR: "a folder stands where a file is expected",
+    errno.ELOOP: "its links lead in a circle",
+}
+
+# %% ../../nbs/core/00_errors.ipynb #cell-013
+def error_text(error: BaseException) -> str:
+    "The words of an error; those of the system, of text that has no UTF-8 and of missing memory as a user reads them."
+    if isinstance(error, UnicodeDecodeError):
+        return "the text in it is not UTF-8"
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory{': ' if str(error) else ''}{error}"
+    if not isinstance(error, OSError) or error.errno is None or error.strerror is None:
+        return str(error) or type(error).__name__
+    places = [str(place) for place in (error.filename, error.filename2) if place is not None]
+    return ": ".join([*[" → ".join(places)][: len(places)], _SYSTEM.get(error.errno, error.strerror)])

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from ..config.groups import ColorParams
 from ..config.jobs import PredictConfig
-from ..core.colors import color_mask, overlay, show_image
+from ..core.colors import color_mask, literal_text, overlay, show_image
 from ..core.files import atomic_path
 from ..data.samples import Sample
 
@@ -36,6 +36,7 @@ def error_map(prediction: np.ndarray, mask: np.ndarray, ignore_index: int = 255)
     return rgb
 
 # %% ../../nbs/figures/00_plots.ipynb #cell-008
+@literal_text()
 def prediction_figure(sample: Sample, probabilities: np.ndarray, cfg: PredictConfig, title: str = "") -> Figure:
     """Image, label, prediction and error map side by side; `probabilities` (K, H, W).
 
@@ -71,6 +72,7 @@ def save_figure(fig: Figure, path: str | Path) -> Path:
     return Path(path)
 
 # %% ../../nbs/figures/00_plots.ipynb #cell-014
+@literal_text()
 def data_figure(images: Sequence[Sample], cfg: ColorParams, count: int = 3) -> Figure:
     "The first `count` images of a set, plain above and with their classes laid over below."
     shown = [images[i] for i in range(min(count, len(images)))]

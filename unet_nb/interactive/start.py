@@ -9,7 +9,6 @@ __all__ = ['MOST_CLASSES', 'is_colour', 'image_facts', 'number_of_classes', 'sch
 # %% ../../nbs/interactive/01_start.ipynb #cell-003
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from ..config.recipes import load_params, merge_params
 from ..core.errors import short_errors
 from ..core.paths import resolve_path, shipped_dir
 from ..data.sources import recognised, source_of
+from ..runs.processes import python_command
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-006
 def is_colour(image: np.ndarray) -> bool:
@@ -111,9 +111,7 @@ def lab_command(notebooks: Path, options: Sequence[str] = ()) -> list[str]:
     root = notebooks.parent.parent if notebooks.parent.name == "nbs" else notebooks.parent
     first = (notebooks / "00_start.ipynb").relative_to(root).as_posix()
     return [
-        sys.executable,
-        "-m",
-        "jupyterlab",
+        *python_command("from jupyterlab.labapp import main; main()"),
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url=/lab/tree/{first}",
         *["--allow-root"] * (os.geteuid() == 0),

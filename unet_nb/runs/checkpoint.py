@@ -26,10 +26,10 @@ from mindspore.train.checkpoint_pb2 import Checkpoint as CheckpointMessage
 from ..config.groups import ConfigError
 from ..config.jobs import HANDED_ON, EvaluateConfig, ExportConfig, RunConfig, TrainConfig, job_config
 from ..config.values import real_names
-from ..core.files import atomic_path, json_text, parse_json, read_json
+from ..core.files import atomic_path, json_text, parse_json
 from ..core.paths import resolve_path
 from ..core.storage import fetch, others
-from .folder import newest_run
+from .folder import Run, newest_run
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-006
 STATE_KEY = "unet_nb"
@@ -319,20 +319,6 @@ def fetch_checkpoint(cfg: TrainConfig | EvaluateConfig | ExportConfig, path: str
         )
     return str(folder / copied.names[0] if len(copied.names) == 1 else folder)
 
-# %% ../../nbs/runs/01_checkpoint.ipynb #cell-045
-def _found_from_run(trained: dict[str, Any], checkpoint: Path) -> dict[str, str]:
-    "Relative paths of the data that are not here, but where the run of `checkpoint` was started, as absolute ones."
-    note = checkpoint.parent.parent / "env.json"
-    start = str(read_json(note).get("work_dir") or "") if note.is_file() else ""
-    found = {}
-    for name in ("data_path", "group_key"):
-        path = str(trained.get(name) or "")
-        there = Path(start, path)
-        if start and path and not Path(path).is_absolute() and not resolve_path(path).exists() and there.exists():
-            found[name] = str(there)
-            print(f"{name}: {path} is not here; the run was started in {start}, so it is taken from there", flush=True)
-    return found
-
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-042
 def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple[RunConfig, Checkpoint]:
     """Configuration of `job` (evaluate or export) and checkpoint for `given` parameters.
@@ -353,6 +339,7 @@ def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple
     )
     checkpoint = load_checkpoint(find_checkpoint(path))
     trained = real_names(checkpoint.state.get("config", {}))
-    trained |= _found_from_run(trained, checkpoint.path)
+    if (folder := checkpoint.path.parent.parent).joinpath("status.json").is_file():
+        trained |= Run(folder).data_found(trained)
     inherited = {k: v for k, v in trained.items() if k in config.model_fields.keys() & HANDED_ON}
     return config(**inherited | given | {"checkpoint_file_path": str(checkpoint.path)}), checkpoint

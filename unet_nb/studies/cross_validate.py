@@ -7,7 +7,6 @@ __all__ = ['CAUTION', 'FOLDS', 'fold_configs', 'fold_table', 'trained', 'train_f
            'score_table', 'side_by_side', 'fold_figure', 'curves_figure', 'worst_figures', 'save_results', 'report']
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-003
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from unet_nb.config.groups import (
     ResumeParams,
 )
 from ..config.jobs import CrossValidateConfig, SampleConfig, TrainConfig
+from ..core.colors import literal_text
 from ..core.files import write_json, write_text
 from ..core.paths import resolve_path
 from ..data.isbi import save_stack
@@ -114,7 +114,7 @@ def _finished_run(cfg: TrainConfig, env: dict, digests: dict[str, str]) -> Run |
                 and _training_key(run.cfg) == _training_key(cfg)
             )
             same = same and not changed_files(run.path, digests)
-            versions = json.loads((run.path / "env.json").read_text())["packages"]
+            versions = run.env["packages"]
         except (OSError, ValueError, KeyError):
             continue  # a folder that is no run, or of a version with other parameters
         if same and all(versions.get(p) == env["packages"].get(p) for p in ("unet_nb", "mindspore")):
@@ -151,7 +151,7 @@ def train_folds(configs: Sequence[TrainConfig], run: Run, jobs: int = 1, every: 
     It is found in `output_path`, or trained now, `jobs` at a time. `run` (the cross-validation's) gets folds.json and a
     line about every `every` seconds. Raises RuntimeError when a training fails.
     """
-    env, digests = json.loads((run.path / "env.json").read_text()), data_digests(configs[0])
+    env, digests = run.env, data_digests(configs[0])
     found = {cfg.name: _finished_run(cfg, env, digests) for cfg in configs}
     for fold in filter(None, found.values()):
         run.log(f"{fold.path.name}: finished already")
@@ -335,6 +335,7 @@ def fold_figure(way: Variant, score: str = "dice_coeff") -> Figure:
     return fig
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-033
+@literal_text()
 def curves_figure(runs: Sequence[Run], labels: Sequence[str], columns: int = 2) -> Figure:
     "Training loss and validation score of several runs over the epochs, in 2 columns or in 1."
     fig = Figure(figsize=(8, 3) if columns == 2 else (4.4, 5.4), dpi=80, layout="constrained")

@@ -9,7 +9,6 @@ __all__ = ['PATIENCE', 'trial', 'run_trial', 'answer', 'free_memory', 'network_c
 import json
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ..config.groups import ConfigError
 from ..config.jobs import TrainConfig
 from ..core.text import duration
 from ..data.pipeline import TrainBatches, load_split
+from ..runs.processes import python_command
 from ..runtime.device import machine_memory
 from .torch_peer import peak_memory
 
@@ -77,10 +77,9 @@ def run_trial(cfg: TrainConfig, steps: int = 3) -> dict[str, Any]:
 
     Raises ConfigError in words when the process fails or is killed.
     """
-    code = "import sys; from unet_nb.studies.plan import answer; answer(sys.stdin.read())"
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        python_command("from unet_nb.studies.plan import answer; answer(sys.stdin.read())"),
         input=json.dumps({"cfg": cfg.model_dump(), "steps": steps}),
         capture_output=True,
         text=True,

@@ -10,7 +10,6 @@ __all__ = ['SCORES', 'CAUTION', 'COLORS', 'grid_combinations', 'list_combination
 # %% ../../nbs/studies/05_sweep.ipynb #cell-003
 import csv
 import itertools
-import json
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -18,14 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from matplotlib.figure import Figure
 
 from ..config.groups import ConfigError, all_params
 from ..config.jobs import CrossValidateConfig, TrainConfig, job_config
 from ..config.recipes import merge_params
-from ..config.values import ALIASES
-from ..core.files import write_json, write_text
+from ..config.values import ALIASES, parse_yaml
+from ..core.colors import literal_text
+from ..core.errors import error_text
+from ..core.files import read_json, write_json, write_text
 from ..core.paths import resolve_path, work_dir
 from ..core.text import duration
 from ..figures.plots import save_figure
@@ -48,9 +48,9 @@ def grid_combinations(grids: Sequence[str]) -> list[dict[str, Any]]:
         if name in axes:
             raise ConfigError(f"--grid {text}: {name} is there twice; write all of its values after one --grid")
         try:
-            axes[name] = yaml.safe_load(f"[{values}]")
-        except yaml.YAMLError as e:
-            raise ConfigError(f"--grid {text}: the values are not readable: {' '.join(str(e).split())}") from None
+            axes[name] = parse_yaml(f"[{values}]")
+        except ValueError as e:
+            raise ConfigError(f"--grid {text}: the values are not readable: {e}") from None
     return [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-009
@@ -64,15 +64,15 @@ def list_combinations(file: str | Path) -> list[dict[str, Any]]:
         with open(path, encoding="utf-8-sig", newline="") as f:
             if path.suffix.lower() == ".csv":
                 rows = [
-                    {k: yaml.safe_load(v) for k, v in row.items() if v}
+                    {k: parse_yaml(v) for k, v in row.items() if v}
                     for row in csv.DictReader(f, restkey="a cell without a heading")
                 ]
             else:
-                rows = yaml.safe_load(f)
+                rows = parse_yaml(f)
     except OSError as e:
         raise ConfigError(f"--list: {path} cannot be read: {e.strerror}") from None
-    except (yaml.YAMLError, csv.Error, ValueError, AttributeError, RecursionError) as e:
-        raise ConfigError(f"--list: {path} is not readable: {' '.join(str(e).split())}") from None
+    except (csv.Error, ValueError, AttributeError) as e:
+        raise ConfigError(f"--list: {path} is not readable: {error_text(e)}") from None
     if (
         not rows
         or not isinstance(rows, list)
@@ -189,8 +189,20 @@ def open_sweep(folder: str | Path) -> Run:
     return sweep
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-021
+def _sweep_plan(sweep: Run) -> dict[str, Any]:
+    "Notebook and runs of a sweep. Raises ValueError that names the file where it is damaged."
+    file = sweep.path / "sweep.json"
+    plan = read_json(file)
+    runs, needed = plan.get("runs"), {"name", "tried", "params", "device"}
+    whole = isinstance(plan.get("notebook"), str) and isinstance(runs, list)
+    if not whole or not all(isinstance(run, dict) and needed <= set(run) for run in runs):
+        raise ValueError(f"{file}: damaged: it does not say which runs the sweep has; start a new sweep")
+    return plan
+
+
 def planned(sweep: Run) -> list[dict[str, Any]]:
-    return json.loads((sweep.path / "sweep.json").read_text())["runs"]
+    "The runs of a sweep as `planned_runs` describes them. Raises ValueError that names a damaged file."
+    return _sweep_plan(sweep)["runs"]
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-022
 def _attempts(sweep: Run, name: str) -> list[Run]:
@@ -207,9 +219,7 @@ def _sweep_job(sweep: Run, run: dict[str, Any]) -> Job:
     params = run["params"] | {"name": name, "output_path": str(sweep.path)}
     if url := params.get("train_url"):
         params["train_url"] = f"{url.rstrip('/')}/{sweep.path.name}"
-    return notebook_job(
-        json.loads((sweep.path / "sweep.json").read_text())["notebook"], name, params, folder, run["device"]
-    )
+    return notebook_job(_sweep_plan(sweep)["notebook"], name, params, folder, run["device"])
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-026
 SCORES = ("dice_coeff", "iou", "mean_iou")
@@ -314,6 +324,7 @@ def best_combination(combinations: pd.DataFrame, score: str) -> str:
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 
 # %% ../../nbs/studies/05_sweep.ipynb #cell-041
+@literal_text()
 def sweep_figure(table: pd.DataFrame, score: str) -> Figure:
     """The score of every finished run (points) and the means (lines) over the values of each parameter.
 

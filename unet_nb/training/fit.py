@@ -7,7 +7,6 @@ __all__ = ['DATA_FILES', 'learning_rates', 'AdamW', 'create_optimizer', 'amp_lev
            'accumulated_step', 'Trainer', 'train_epochs', 'default_callbacks', 'fit', 'data_digests', 'changed_files']
 
 # %% ../../nbs/training/05_fit.ipynb #cell-003
-import json
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -48,7 +47,7 @@ from unet_nb.runs.checkpoint import (
     prune_checkpoints,
     save_checkpoint,
 )
-from ..runs.folder import Run, reopen, version_changes
+from ..runs.folder import Run, reopen, stop_signals, version_changes
 
 # %% ../../nbs/training/05_fit.ipynb #cell-082
 from ..runtime.device import setup_device
@@ -407,9 +406,9 @@ def _left_of_epoch(trainer: Trainer, batches: TrainBatches, dataset) -> Iterable
 
 # %% ../../nbs/training/05_fit.ipynb #cell-030
 def _stop_request(trainer: Trainer) -> StopRequest:
-    "What listens for Ctrl-C, and alone also for SIGTERM."
+    "What listens for Ctrl-C, and alone also for SIGTERM and SIGHUP."
     # MindSpore ends a rank with SIGTERM when it has lost another one; the rank waits for that one and could not answer.
-    return StopRequest((signal.SIGINT,) if trainer.ranks.size > 1 else (signal.SIGINT, signal.SIGTERM))
+    return StopRequest((signal.SIGINT,) if trainer.ranks.size > 1 else stop_signals(signal.SIGINT))
 
 # %% ../../nbs/training/05_fit.ipynb #cell-031
 def _stop(trainer: Trainer) -> None:
@@ -455,7 +454,9 @@ def fit(
     with run.listening(events.on_log), reported(run):
         trainer, batches, val = _prepare(cfg, run)
         with _fit_events(trainer, events) as result:
-            result |= _finish(trainer, train_epochs(trainer, batches, val, events), val)
+            evaluation = train_epochs(trainer, batches, val, events)
+            with _after_last_epoch():
+                result |= _finish(trainer, evaluation, val)
         run.set_status("done")
     return run
 
@@ -501,6 +502,15 @@ def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSe
     if cfg.class_weights == "balanced":
         run.log(f"class weights: {trainer.balance(train)}")
     return trainer, batches, val
+
+# %% ../../nbs/training/05_fit.ipynb #cell-301
+@contextmanager
+def _after_last_epoch() -> Iterator[None]:
+    "Says of an interrupt in its block what it leaves."
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped after the last epoch, which is saved, while it was scored") from None
 
 # %% ../../nbs/training/05_fit.ipynb #cell-077
 def _finish(trainer: Trainer, evaluation: Evaluation | None, val: ImageSet) -> dict:
@@ -549,9 +559,13 @@ def _open_run(cfg: TrainConfig, run: Run | None) -> Run:
 
 # %% ../../nbs/training/05_fit.ipynb #cell-037
 def _save_split(run: Run, split: dict[str, list[str]]) -> None:
-    "Write split.json. Raises ValueError if the run began with other images."
+    "Write split.json. Raises ValueError if the run began with other images, or the file does not say with which."
     file = run.path / "split.json"
-    if file.is_file() and json.loads(file.read_text()) != split:
+    try:
+        before = read_json(file) if file.is_file() else split
+    except ValueError as e:
+        raise ValueError(f"{e}; delete it to go on with the images that are there now") from None
+    if before != split:
         raise ValueError(
             f"{run.path}: the images are not those that the run began with ({file.name} lists them); bring them "
             "back, or start a new run"
@@ -592,7 +606,11 @@ def _warn_of_changes(run: Run, folder: Path, now: dict[str, str]) -> None:
 
     The training goes on, as was asked for.
     """
-    if not (changed := changed_files(folder, now)):
+    try:
+        changed = changed_files(folder, now)
+    except ValueError as e:
+        return run.warn(f"{e}; whether images and masks have changed since the run began is not known")
+    if not changed:
         return
     shown = ", ".join(changed[:20]) + (", …" if len(changed) > 20 else "")
     run.warn(
