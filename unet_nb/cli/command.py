@@ -255,13 +255,9 @@ def sweep(
     if folder:
         run = room.open_sweep(folder)
     else:
-        run = room.create_sweep(
-            notebook,
-            list(files),
-            dict(params) | ({"jobs": jobs} if jobs else {}),
-            room.list_combinations(list_file) if list_file else room.grid_combinations(grids),
-            seeds,
-        )
+        given = dict(params) | ({"jobs": jobs} if jobs else {})
+        combinations = room.list_combinations(list_file) if list_file else room.grid_combinations(grids)
+        run = room.create_sweep(notebook, list(files), given, combinations, seeds)
     _carry_out(run, jobs, collect, cluster, dict(cluster_params), job_file)
     click.echo(run.path)
     if run.status["state"] == "failed":
@@ -319,23 +315,47 @@ def export(files: tuple[str, ...], params: tuple[tuple[str, str], ...], report: 
     click.echo(launch("export", list(files), **dict(params) | ({"export_report": True} if report else {})).path)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-020
+_which_sweep = _together(
+    click.option("--grid", "grids", multiple=True, metavar="NAME=V1,V2,…", help="As of `sweep`: plan all its runs."),
+    click.option("--list", "list_file", metavar="FILE", help="As of `sweep`."),
+    click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="As of `sweep`."),
+    click.option("--jobs", type=click.IntRange(1), default=None, help="As of `sweep` (default: the parameter jobs)."),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-303
 @cli.command()
 @_recipes_and_values
+@_which_sweep
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def plan(files: tuple[str, ...], params: tuple[tuple[str, str], ...], as_json: bool) -> None:
-    """Say, from a short trial, what a training will need on this machine.
+def plan(
+    files: tuple[str, ...],
+    params: tuple[tuple[str, str], ...],
+    grids: tuple[str, ...],
+    list_file: str | None,
+    seeds: int,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Say, from a short trial, what a training, or a sweep of many, will need on this machine.
 
     Memory, seconds for a step, minutes to the end.
     """
     import json
 
-    from unet_nb.config.jobs import TrainConfig
-    from unet_nb.config.recipes import merge_params
-    from unet_nb.studies.plan import plan as make_plan
-    from unet_nb.studies.plan import plan_text
+    from unet_nb.config.recipes import load_params
+    from unet_nb.studies import plan as room
+    from unet_nb.studies.sweep import planned_sweep
 
-    found = make_plan(TrainConfig(**merge_params(files, dict(params))))
-    click.echo(json.dumps(found, indent=2) if as_json else plan_text(found))
+    runs = planned_sweep("train", files, dict(params), grids, list_file, seeds)
+    first = load_params(**runs[0]["params"])
+    found = room.plan(first)
+    texts = [room.plan_text(found)]
+    if len(runs) > 1:
+        jobs = jobs or load_params(*files, job="cross_validate", **dict(params)).jobs
+        cores = len(os.sched_getaffinity(0)) if first.device_target == "CPU" else None
+        found["sweep"] = room.plan_sweep(found, len(runs), jobs, cores)
+        texts.append(room.sweep_text(found["sweep"]))
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(texts))
 
 # %% ../../nbs/cli/00_command.ipynb #cell-021
 @cli.command()

@@ -95,8 +95,9 @@ def _run_notebook(notebook: Path, run: Run, values: dict[str, Any], how: Execute
         interrupted = isinstance(e, KeyboardInterrupt) or getattr(e, "ename", "") == "KeyboardInterrupt"
         reason = run.storage_problem(e) or reason_of(e) or f"interrupted; {run.resume_hint()}"
         # A cell outside the notebook's own guard, or a kernel that was killed; but not a folder that is gone or that
-        # another process works in.
-        if os.path.exists(run.path / "status.json") and run_state(run) not in ("running", "failed", "interrupted"):
+        # another process works in. An interrupt after the work is done undoes nothing.
+        left = ("running", "failed", "interrupted", *["done"] * interrupted)
+        if os.path.exists(run.path / "status.json") and run_state(run) not in left:
             run.end("interrupted" if interrupted else "failed", reason)
         run.upload(quiet=True)
         if interrupted:
@@ -109,6 +110,8 @@ def _run_notebook(notebook: Path, run: Run, values: dict[str, Any], how: Execute
         raise RunFailed(
             f"{reason}\nThe run folder is {run.path}; {notebook.name} in it shows where it stopped{again}"
         ) from None
+    finally:
+        run._starting.release()
     run.upload()
     return run
 
