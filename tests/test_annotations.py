@@ -16,10 +16,9 @@ from PIL import Image
 
 from unet_nb.data.annotated import Question, ReadOptions
 from unet_nb.data.annotations import WRITERS, read_annotations, recognise, write_annotations
-from unet_nb.data.check_picture import check_pictures
 from unet_nb.data.folder import load_folder, load_instances
 from unet_nb.data.images import DataError
-from unet_nb.data.kit_folder import class_names, to_folder
+from unet_nb.data.kit_folder import to_folder
 
 rasterize = pytest.importorskip("rasterio.features").rasterize
 FIXTURES = Path(__file__).resolve().parent / "fixtures/annotations"
@@ -80,6 +79,35 @@ def test_cvat_segmentation_mask_by_datumaro(tmp_path):
     assert "250,50,83" in (tmp_path / "kit/classes.csv").read_text()
     np.testing.assert_array_equal(mask, expected(polygons=False)[0])
     assert same_objects(numbers, expected(polygons=False)[1])  # a colour has no order
+
+
+def test_cvat_xml_by_datumaro(tmp_path):
+    done, mask, numbers = prepared(FIXTURES / "datumaro_cvat", tmp_path)
+    assert done.tool == "CVAT XML" and done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
+    np.testing.assert_array_equal(mask, expected()[0])
+    np.testing.assert_array_equal(numbers, expected()[1])
+
+
+def test_label_studio_json(tmp_path):
+    "Outlines in percent, brushes as the tool packs them, uploads with another name, two annotators, a task never labelled."
+    source = FIXTURES / "label_studio_json"
+    with pytest.raises(Question, match="annotator") as question:
+        read_annotations(source)
+    assert set(question.value.answers) == {"newest", "1", "2"}
+    done, mask, numbers = prepared(source, tmp_path, options=ReadOptions(annotator="1"))
+    assert done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
+    assert any("1 pictures never annotated" in note for note in done.notes)
+    np.testing.assert_array_equal(mask, expected()[0])
+    np.testing.assert_array_equal(numbers, expected()[1])
+
+
+def test_roboflow_masks(tmp_path):
+    "Built after the format. Its parts stay apart."
+    done = to_folder(FIXTURES / "roboflow", tmp_path / "kit", log=lambda line: None)
+    assert done.names == ["background", "cell", "nucleus"]
+    for part in ("train", "val"):
+        (sample,) = load_folder(tmp_path / "kit" / part, num_classes=3)
+        np.testing.assert_array_equal(sample.mask, expected(polygons=False)[0])
 
 
 def test_label_studio_coco(tmp_path):
@@ -146,7 +174,7 @@ def test_imagescope(tmp_path):
 
 
 def test_label_studio_brush_pictures_are_explained():
-    with pytest.raises(DataError, match="suffix"):
+    with pytest.raises(DataError, match="export JSON"):
         recognise(FIXTURES / "label_studio_brush")
 
 
@@ -196,9 +224,9 @@ def test_pages_of_a_stack(tmp_path):
 
 
 def test_pictures_to_check(tmp_path):
-    read = read_annotations(FIXTURES / "labelme")
-    (id, painted, picture), *_ = check_pictures(read, class_names(read))
-    assert id == "a" and picture.dtype == np.uint8 and picture.shape[1] >= 480 and painted.overlap() > 0
+    done, *_ = prepared(FIXTURES / "labelme", tmp_path)
+    assert done.check == ["check/001_a.png"] and done.images[0].overlap > 0
+    assert Image.open(tmp_path / "kit/check/001_a.png").width >= 480
 
 
 # What strangers may send: harmless stand-ins.

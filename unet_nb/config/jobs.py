@@ -248,6 +248,7 @@ PATHS = ("data_path", "output_path", "load_path", "checkpoint_file_path", "resum
 # %% ../../nbs/config/04_jobs.ipynb #cell-041
 from unet_nb.config.groups import (
     GROUPS,
+    AnnotationParams,
     AugmentParams,
     BenchmarkParams,
     CheckpointParams,
@@ -354,7 +355,7 @@ class InferMindirConfig(TwoStepParams, InferConfig):
     "The scores of a MINDIR file, in the zoo's two steps."
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-017
-class PrepareConfig(PrepareParams, ColorParams, SampleConfig, RunConfig):
+class PrepareConfig(AnnotationParams, PrepareParams, ColorParams, SampleConfig, RunConfig):
     "Originals as a data set that training reads; folds and network only to look at the result."
 
     unlisted = (ModelParams, InputParams, FoldParams, ColorParams, UploadParams)
