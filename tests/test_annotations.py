@@ -89,7 +89,7 @@ def test_cvat_xml_by_datumaro(tmp_path):
 
 
 def test_label_studio_json(tmp_path):
-    "Outlines in percent, brushes as the tool packs them, uploads with another name, two annotators, a task never labelled."
+    "Outlines in percent, brushes as the tool packs them, names of uploads, two annotators, a task never labelled."
     source = FIXTURES / "label_studio_json"
     with pytest.raises(Question, match="annotator") as question:
         read_annotations(source)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
@@ -359,6 +360,11 @@ class PrepareConfig(AnnotationParams, PrepareParams, ColorParams, SampleConfig, 
     "Originals as a data set that training reads; folds and network only to look at the result."
 
     unlisted = (ModelParams, InputParams, FoldParams, ColorParams, UploadParams)
+
+    @property
+    def subject(self) -> str:
+        "The folder that is made of a source, else as for every job."
+        return Path(self.data_path).name if self.source_path and self.data_path else super().subject
 
 
 class CrossValidateConfig(MembersParams, JobsParams, TrainConfig):

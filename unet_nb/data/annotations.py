@@ -18,6 +18,7 @@ from ..core.colors import PALETTE
 from ..core.files import parse_json, write_text
 from .annotated import Annotations, ImageIndex, Question, ReadOptions, drawn_objects, list_files
 from .coco import read_coco, write_coco
+from .convert import is_nuclei
 from .cvat import read_cvat
 from .geojson import read_geojson, write_geojson
 from .imagej import is_roi_archive, read_imagej, write_imagej
@@ -140,7 +141,7 @@ def _own_layout(source: Path) -> str | None:
     if (source / "prepare.json").is_file():
         return "kit"
     subs = [p for p in sorted(source.iterdir())[:50] if p.is_dir() and not p.name.startswith(".")]
-    if any((p / "images").is_dir() and (p / "masks").is_dir() and p.name not in ("train", "val", "test") for p in subs):
+    if is_nuclei(source):
         return "nuclei"
     masks = sorted((source / "masks").glob("*")) if (source / "images").is_dir() else []
     masks = masks or [m for p in subs for m in p.glob("mask.*")]
@@ -153,7 +154,7 @@ def _own_layout(source: Path) -> str | None:
 # %% ../../nbs/data/25_annotations.ipynb #cell-015
 _REFUSED = {
     "label studio min": "this is Label Studio's JSON-MIN, which leaves out what is needed; export JSON instead",
-    "brush pictures": "these are brushes of Label Studio as pictures, which do not name the picture that they belong to; "
+    "brush pictures": "these are brushes of Label Studio as pictures, which do not name the image that they belong to; "
     "export JSON instead, which holds the brushes too",
 }
 
@@ -196,7 +197,7 @@ def _recognise_pictures(source: Path) -> Recognised:
     index = ImageIndex(source) if source.is_dir() else None
     pairs = label_pairs(index)[1] if index else {}
     if pairs or index and list_files(source, ("_seg.npy",)):
-        return Recognised("labels", READERS["labels"][0], tuple(p.name for p in pairs.values()))
+        return Recognised("labels", READERS["labels"][0], tuple(str(p.relative_to(source)) for p in pairs.values()))
     kinds = "; ".join(words for words, _ in READERS.values())
     seen = f"{len(index.images)} images and no annotations" if index else "a file of no known kind"
     raise DataError(

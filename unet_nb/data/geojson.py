@@ -217,7 +217,8 @@ def read_geojson(source: Path, options: ReadOptions = ReadOptions()) -> Annotati
             left_out = Counter()
         colors |= {s.name: s.color for s in shapes if s.color and not s.is_ignored}
     notes = [
-        f"outlines={options.outlines or 'corner'} of pixels; cell_outline={options.cell_outline}, starred={options.starred}"
+        f"outlines={options.outlines or 'corner'} of pixels; "
+        f"cell_outline={options.cell_outline}, starred={options.starred}"
     ]
     return Annotations("QuPath GeoJSON", source, images, colors=colors, notes=notes)
 

@@ -161,8 +161,8 @@ def _own_names(root: Path) -> dict[int, str]:
 def label_pairs(index: ImageIndex, suffix: str | None = None) -> tuple[str, dict[Path, Path]]:
     """The rule by which label images belong to images, and the pairs.
 
-    `suffix`: what follows an image's name, or with a slash at its end the folder of the label images; None: the one that
-    is found. Raises Question where several rules find pairs.
+    `suffix`: what follows an image's name, or with a slash at its end the folder of the label images; None: the one
+    that is found. Raises Question where several rules find pairs.
     """
     if suffix is not None:
         by_folder = suffix.endswith("/")

@@ -6,13 +6,13 @@
 __all__ = ['read_label_studio']
 
 # %% ../../nbs/data/24_label_studio.ipynb #cell-002
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
-import re
 
 import numpy as np
 

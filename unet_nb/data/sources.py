@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from fastcore.basics import patch
 
 from ..config.datasets import DATASETS, Dataset, is_generated
 from ..config.groups import ConfigError
@@ -272,8 +273,7 @@ class Folder(Source):
             return load_folder(self.folder, self.cfg.num_classes, **_options(self.cfg))
 
     def split(self) -> tuple[ImageSet, ImageSet]:
-        cfg = self.cfg
-        if cfg.fold_scheme != "zoo":
+        if (cfg := self.cfg).fold_scheme != "zoo":
             return self.cut(self.load())
         with naming_preparation(self.folder):
             return load_folder_split(self.folder, cfg.split, cfg.num_classes, self.groups, **_options(cfg))
@@ -295,10 +295,6 @@ class Folder(Source):
         read = {k: v for k, v in _options(self.cfg).items() if k in ("reading", "mask_reading", "two_class", "labels")}
         return self.folder, {"split": self.cfg.split, "groups": self.groups, **read}
 
-    def first_look(self, most: int = 20) -> FirstLook:
-        with naming_preparation(self.folder):
-            return _look_at_folder(self.folder, most, *readings(self.cfg.reading))
-
     def new_images(self, spare: Path) -> Path:
         return self.folder / self.parts[-1]
 
@@ -315,7 +311,8 @@ def _look_at(pair: Pair, reading: Reading, mask_reading: Reading) -> tuple[np.nd
 def _look_at_folder(folder: Path, most: int, reading: Reading, mask_reading: Reading) -> FirstLook:
     "A first look at a folder, or at the training images of one with train/ and val/ in it."
     parted = (folder / "train").is_dir() and (folder / "val").is_dir()
-    pairs = pair_files(folder / "train" if parted else folder).pairs
+    with naming_preparation(folder):
+        pairs = pair_files(folder / "train" if parted else folder).pairs
     seen = [look for i in evenly(len(pairs), most) if (look := _look_at(pairs[i], reading, mask_reading))]
     if not seen:
         words = f"of {len(pairs)} samples none could be read; `unet_nb doctor {folder}` says why"
@@ -329,6 +326,12 @@ def _class_names(folder: Path) -> list[str]:
     "The names of the classes in a folder's classes.csv, none where it is not there or has gaps."
     table = read_classes_csv(folder / "classes.csv") if (folder / "classes.csv").is_file() else {}
     return list(table.values()) if list(table) == list(range(len(table))) else []
+
+# %% ../../nbs/data/11_sources.ipynb #cell-900
+@patch
+def first_look(self: Folder, most: int = 20) -> FirstLook:
+    "At most `most` samples of the folder, or of its train/, evenly spread."
+    return _look_at_folder(self.folder, most, *readings(self.cfg.reading))
 
 # %% ../../nbs/data/11_sources.ipynb #cell-026
 class _Converted(Folder):
