@@ -176,7 +176,7 @@ def _merge_parts(read: Annotations) -> None:
 
 _NO_PART = "they lie in images/, beside train/ and val/, and training does not read them"
 
-
+# %% ../../nbs/data/27_kit_folder.ipynb #cell-903
 def _unique_ids(images: Sequence[AnnotatedImage]) -> None:
     """Give images of one name in different folders ids of their own.
 
