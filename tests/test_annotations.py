@@ -5,6 +5,9 @@ The masks are compared with GDAL's; the files and how they were made: tests/fixt
 
 import importlib.util
 import json
+import os
+import re
+import shlex
 import shutil
 import zipfile
 from pathlib import Path
@@ -14,11 +17,18 @@ import pytest
 import tifffile
 from PIL import Image
 
+from unet_nb.cli.command import cli
+from unet_nb.config.jobs import PrepareConfig, TrainConfig
+from unet_nb.config.recipes import load_params
+from unet_nb.data import kit_folder
 from unet_nb.data.annotated import Question, ReadOptions
 from unet_nb.data.annotations import WRITERS, read_annotations, recognise, write_annotations
+from unet_nb.data.conversion import convert_source
 from unet_nb.data.folder import load_folder, load_instances
 from unet_nb.data.images import DataError
 from unet_nb.data.kit_folder import to_folder
+from unet_nb.data.sources import source_of
+from unet_nb.interactive.start import write_recipe
 
 rasterize = pytest.importorskip("rasterio.features").rasterize
 FIXTURES = Path(__file__).resolve().parent / "fixtures/annotations"
@@ -253,6 +263,76 @@ def test_members_that_climb_go_nowhere(folder, tmp_path):
         archive.writestr("../../outside.roi", zipfile.ZipFile(FIXTURES / "stardist/a.zip").read("001_001.roi"))
     to_folder(folder, tmp_path / "kit", log=lambda line: None)
     assert not list(tmp_path.parent.glob("**/outside.roi"))
+
+
+def test_exports_as_archives(folder, tmp_path):
+    "As CVAT, Label Studio and Roboflow hand them out; a question names the archive."
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        for file in sorted((FIXTURES / "label_studio_json").iterdir()):
+            archive.write(file, f"some/folder/{file.name}")
+    with pytest.raises(Question, match="export.zip/some/folder/project-1.json"):
+        to_folder(tmp_path / "export.zip", tmp_path / "kit", log=lambda line: None)
+    assert not (tmp_path / "kit").exists() and not list(tmp_path.glob(".kit*"))
+    prepared(tmp_path / "export.zip", tmp_path, options=ReadOptions(annotator="1"))
+    assert json.loads((tmp_path / "kit/prepare.json").read_text())["source"].endswith("export.zip")
+
+
+def test_archives_that_lead_out_or_swell_are_refused(tmp_path):
+    link = zipfile.ZipInfo("a.png")
+    link.external_attr = 0o120777 << 16
+    members = {"../a.png": b"", "/a.png": b"", "..\\a.png": b"", "C:a.png": b"", link: b"/etc", "a.tif": bytes(2**27)}
+    for name, data in members.items():
+        with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(name, data)
+        assert "export.zip" in refused(tmp_path / "export.zip", tmp_path / "kit")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["export.zip"]
+
+
+def test_two_preparations_and_one_that_was_killed(folder, tmp_path):
+    "What a killed one left is removed, what another works in is not; the second of two finds the folder taken."
+    import fcntl
+
+    shutil.copy(FIXTURES / "stardist/a.zip", folder / "a.zip")
+    (tmp_path / ".kit.partial-00000000/images").mkdir(parents=True)
+    (tmp_path / ".kit.partial-11111111").mkdir()
+    with open(tmp_path / ".kit.partial-11111111/x", "w"):
+        number = os.open(tmp_path / ".kit.partial-11111111", os.O_RDONLY)
+        fcntl.flock(number, fcntl.LOCK_EX)
+        to_folder(folder, tmp_path / "kit", log=lambda line: None)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".kit.partial-11111111", "kit", "source"]
+    os.close(number)
+    before = (tmp_path / "kit/prepare.json").read_bytes()
+    with pytest.raises(DataError, match="exists already"):
+        to_folder(folder, tmp_path / "kit", log=lambda line: None)
+    with pytest.raises(DataError, match="cannot be made any more"), kit_folder._partial(tmp_path / "second") as beside:
+        shutil.copytree(tmp_path / "kit", tmp_path / "second")
+    assert not beside.exists() and (tmp_path / "kit/prepare.json").read_bytes() == before
+
+
+def test_training_names_the_command_that_comes_first(folder, tmp_path):
+    "The command is real, and so is the recipe it ends in."
+    shutil.copytree(FIXTURES / "labelme", tmp_path / "drawn")
+    for dataset in ("ISBI", "folder"):
+        with pytest.raises(DataError) as error:
+            source_of(TrainConfig(data_path=str(tmp_path / "drawn"), dataset=dataset)).split()
+        first, then = re.findall(r"`(unet_nb .+?)`", str(error.value))
+        command = cli.commands["prepare"].make_context("prepare", shlex.split(first)[2:]).params
+        assert command["source"] == str(tmp_path / "drawn") and then.split()[-1] == command["output"] + "/train.yaml"
+    cfg = PrepareConfig(source_path=command["source"], data_path=command["output"])
+    done = convert_source(cfg, log=lambda line: None)
+    recipe = write_recipe(cfg.replace(data_path=str(done.folder), **done.params))
+    assert str(recipe) == then.split()[-1]
+    trained = load_params(recipe)
+    assert (trained.num_classes, trained.coco_classes) == (3, ["background", "cell", "nucleus"])
+    assert source_of(trained).load()[0].mask.max() == 2
+
+
+def test_prepared_folders_in_a_source_are_passed_over(folder, tmp_path):
+    shutil.copy(FIXTURES / "stardist/a.zip", folder / "a.zip")
+    for name in ("one", "two"):
+        done = to_folder(folder, folder / name, log=lambda line: None)
+        assert len(done.images) == 1 and not [note for note in done.notes if "left out" in note]
+    assert recognise(folder / "two").tool == "kit"
 
 
 def test_archives_that_swell_are_refused(folder, tmp_path):

@@ -316,15 +316,14 @@ def to_folder(
     mismatch, …), and Question, whose `parameter` answers it.
     """
     source, target, wanted = Path(source), Path(target), FolderOptions(**wanted)
-    with _partial(target) as beside:
-        place = _opened(source, beside / "unpacked")
+    with _partial(target) as beside, _opened(source, beside / "unpacked") as place:
         read = read_annotations(place, options, tool)
         _merge_parts(read)
         _unique_ids(read.images)
         prepared = Prepared(target, read.tool, _class_names(read, classes), [], list(read.notes))
         _make(beside, prepared, read, wanted)
+        prepared.notes = [note.replace(str(place), str(source)) for note in prepared.notes]
         _describe(beside, prepared, read, source, wanted, options)
-        shutil.rmtree(beside / "unpacked", ignore_errors=True)
     for line in [*prepared.notes, str(prepared)]:
         log(line)
     return prepared
@@ -376,13 +375,21 @@ def _remove_left_over(target: Path) -> None:
         os.close(number)
 
 # %% ../../nbs/data/27_kit_folder.ipynb #cell-902
-def _opened(source: Path, spare: Path) -> Path:
-    "The source, or where it is an archive of an export, the folder `spare` into which it is unpacked."
+@contextmanager
+def _opened(source: Path, spare: Path) -> Iterator[Path]:
+    "The source, or where it is an archive of an export, the folder `spare` into which it is unpacked for the time."
     if source.suffix.lower() != ".zip" or not source.is_file() or is_roi_archive(source):
-        return source
+        yield source
+        return
     spare.mkdir()
-    unpack(source, spare)
-    return spare
+    try:
+        unpack(source, spare)
+        yield spare
+    except DataError as error:  # a person knows the archive, not the folder
+        error.args = (error.args[0], error.args[1].replace(str(spare), str(source)))
+        raise
+    finally:
+        shutil.rmtree(spare, ignore_errors=True)
 
 # %% ../../nbs/data/27_kit_folder.ipynb #cell-023
 def _make(folder: Path, prepared: Prepared, read: Annotations, wanted: FolderOptions) -> None:

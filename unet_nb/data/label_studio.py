@@ -216,8 +216,8 @@ def _ask_for_annotator(tasks: Sequence[dict], options: ReadOptions, path: Path) 
         return
     answers = {"newest": "the annotation that was changed last"}
     answers |= {who: f"annotated {n} of them" for who, n in counts.most_common(8)}
-    known = f"{options.annotator!r} is none of their annotators. " if options.annotator else ""
-    raise Question(f"{path}: {len(several)} pictures have annotations of several people. {known}", "annotator", answers)
+    known = f" {options.annotator!r} is none of their annotators." if options.annotator else ""
+    raise Question(f"{path}: {len(several)} pictures have annotations of several people.{known}", "annotator", answers)
 
 # %% ../../nbs/data/24_label_studio.ipynb #cell-029
 def _chosen(annotations: Sequence[dict], options: ReadOptions) -> dict | None:
