@@ -215,6 +215,7 @@ class RunFailed(ShortTraceback, RuntimeError):
 SPEAKING = (
     "ConfigError",
     "DataError",
+    "Question",
     "ValueError",
     "FileNotFoundError",
     "FileExistsError",
