@@ -7,6 +7,7 @@ __all__ = ['cli', 'run', 'resume_run', 'prepare', 'sweep', 'export', 'plan', 'pa
            'upload', 'main']
 
 # %% ../../nbs/cli/00_command.ipynb #cell-002
+import errno
 import importlib.util
 import logging
 import os
@@ -22,7 +23,7 @@ import click
 
 from .. import __version__
 from ..config.cells import params_table
-from ..core.errors import error_text
+from ..core.errors import error_text, out_of_memory
 from ..core.text import printable
 from ..runs.folder import Run, stop_signals
 from ..studies.launch import RunFailed, launch, resume
@@ -675,7 +676,9 @@ def main(args: list[str] | None = None) -> None:
         _complain(str(e.__cause__ or e) or "interrupted")
         sys.exit(130)
     except Exception as e:
-        if not isinstance(e, (ValueError, OSError, RunFailed, MemoryError)):
+        no_files = isinstance(e, ImportError) and os.strerror(errno.EMFILE) in str(e)
+        if not isinstance(e, (ValueError, OSError, RunFailed)) and not out_of_memory(e) and not no_files:
             raise  # a fault of ours: show where
+        e = OSError(errno.EMFILE, "") if no_files else e
         _complain(error_text(e))
         sys.exit(1)

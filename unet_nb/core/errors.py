@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['ShortTraceback', 'short_errors', 'error_text']
+__all__ = ['ShortTraceback', 'short_errors', 'out_of_memory', 'error_text']
 
 # %% ../../nbs/core/00_errors.ipynb #cell-005
 class ShortTraceback:
@@ -77,12 +77,18 @@ _SYSTEM = {
 }
 
 # %% ../../nbs/core/00_errors.ipynb #cell-013
+def out_of_memory(error: BaseException) -> bool:
+    "Whether an error says that there was no memory, also one of OpenCV, ONNX Runtime or MindSpore."
+    words = r"bad_alloc|[Ii]nsufficient memory|[Oo]ut of memory|[Ff]ailed to allocate|[Cc]annot allocate memory"
+    return isinstance(error, MemoryError) or not isinstance(error, OSError) and bool(re.search(words, str(error)))
+
+
 def error_text(error: BaseException) -> str:
     "The words of an error; those of the system, of text that has no UTF-8 and of missing memory as a user reads them."
     if isinstance(error, UnicodeDecodeError):
         return "the text in it is not UTF-8"
-    if isinstance(error, MemoryError):
-        return f"there is not enough memory{': ' if str(error) else ''}{error}"
+    if out_of_memory(error):
+        return "there is not enough memory; end other programs, or use smaller images, tiles, crops or batches"
     if not isinstance(error, OSError) or error.errno is None or error.strerror is None:
         return str(error) or type(error).__name__
     places = [str(place) for place in (error.filename, error.filename2) if place is not None]

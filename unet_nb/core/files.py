@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator
 
+from .paths import fitting_name
+
 # %% auto #0
 __all__ = ['atomic_path', 'write_text', 'parse_json', 'json_text', 'read_json', 'write_json', 'file_digest']
 
@@ -24,7 +26,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     On an error it is removed, and `path` stays as it was.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    beside = path.with_name(fitting_name(path.name, ".", f".{os.getpid()}.tmp{path.suffix}"))
     try:
         yield beside
         with open(beside, "rb") as f:

@@ -19,6 +19,8 @@ from typing import IO
 
 from fastcore.basics import patch
 
+from .paths import fitting_name
+
 # %% ../../nbs/core/09_locks.ipynb #cell-005
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -145,7 +147,7 @@ def sole_writer(path: str | Path) -> Iterator[None]:
     Raises FileExistsError in words if another process has it.
     """
     path = Path(path)
-    lock = FileLock(path / ".writer" if path.is_dir() else path.with_name(f".{path.name}.writer"))
+    lock = FileLock(path / ".writer" if path.is_dir() else path.with_name(fitting_name(path.name, ".", ".writer")))
     if not lock.take():
         raise FileExistsError(
             f"{path}: {lock.holder() or 'another process'} writes to it; let it end, or end it first, "

@@ -5,13 +5,14 @@
 # %% ../../nbs/core/02_paths.ipynb #cell-002
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['is_url', 'url_error', 'without_secrets', 'work_dir', 'resolve_path', 'shipped_dir']
+__all__ = ['is_url', 'url_error', 'without_secrets', 'work_dir', 'resolve_path', 'shipped_dir', 'fitting_name']
 
 # %% ../../nbs/core/02_paths.ipynb #cell-005
 def is_url(place: str | Path) -> bool:
@@ -71,3 +72,12 @@ def shipped_dir(in_clone: str, in_package: str) -> Path:
     "Folder that comes with the kit: at `in_clone` of a clone, or inside the installed package."
     package = Path(importlib.util.find_spec("unet_nb").origin).resolve().parent
     return next((p for p in (package.parent / in_clone, package / in_package) if p.is_dir()), package / in_package)
+
+# %% ../../nbs/core/02_paths.ipynb #cell-304
+def fitting_name(name: str, before: str = "", after: str = "", longest: int = 255) -> str:
+    "`before` + `name` + `after` as the name of a file; what is too long is cut and told apart by a digest of `name`."
+    room = longest - len(os.fsencode(before + after))
+    if len(os.fsencode(name)) > room:
+        mark = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
+        name = os.fsencode(name)[: room - len(mark)].decode(errors="ignore") + mark
+    return f"{before}{name}{after}"

@@ -18,6 +18,7 @@ from ..config.groups import ColorParams
 from ..config.jobs import PredictConfig
 from ..core.colors import color_mask, literal_text, overlay, show_image
 from ..core.files import atomic_path
+from ..core.paths import fitting_name
 from ..data.samples import Sample
 
 # %% ../../nbs/figures/00_plots.ipynb #cell-007
@@ -62,7 +63,7 @@ def prediction_figure(sample: Sample, probabilities: np.ndarray, cfg: PredictCon
 # %% ../../nbs/figures/00_plots.ipynb #cell-009
 def prediction_path(folder: Path, id: str) -> Path:
     "The file in `folder` that the figure of image `id` is saved to."
-    return folder / f"prediction_{id.replace('/', '_')}.png"
+    return folder / fitting_name(id.replace("/", "_"), "prediction_", ".png")
 
 # %% ../../nbs/figures/00_plots.ipynb #cell-010
 def save_figure(fig: Figure, path: str | Path) -> Path:

@@ -13,6 +13,7 @@ import mmap
 import re
 import zlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -340,6 +341,7 @@ def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple
     checkpoint = load_checkpoint(find_checkpoint(path))
     trained = real_names(checkpoint.state.get("config", {}))
     if (folder := checkpoint.path.parent.parent).joinpath("status.json").is_file():
-        trained |= Run(folder).data_found(trained)
+        with suppress(ValueError):  # a damaged status.json
+            trained |= Run(folder).data_found(trained)
     inherited = {k: v for k, v in trained.items() if k in config.model_fields.keys() & HANDED_ON}
     return config(**inherited | given | {"checkpoint_file_path": str(checkpoint.path)}), checkpoint

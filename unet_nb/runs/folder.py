@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 from ..config.datasets import data_name
 from ..config.recipes import load_params
 from ..core.errors import error_text, short_errors
-from ..core.paths import resolve_path, shipped_dir, work_dir
+from ..core.paths import fitting_name, resolve_path, shipped_dir, work_dir
 from ..core.storage import UploadError, fetch, others
 from ..core.storage import upload as upload_folder
 from ..core.tables import Scores, html_table
@@ -456,6 +456,8 @@ def create_run(cfg: RunConfig, kind: str = "train") -> Run:
     """
     title = cfg.name or "_".join(part for part in ("" if kind == "train" else kind, cfg.subject) if part)
     name = re.sub(r"[^\w.-]+", "-", title)
+    if not cfg.name:  # made of the data's name, which may be as long as a disk allows
+        name = fitting_name(name, longest=120)
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     root = resolve_path(cfg.output_path)
     for attempt in range(1, 1000):
@@ -466,6 +468,8 @@ def create_run(cfg: RunConfig, kind: str = "train") -> Run:
         except FileExistsError:
             continue
         except OSError as e:
+            if e.errno == errno.ENAMETOOLONG and len(os.fsencode(path.name)) > 255:
+                raise OSError(f"name: too long for the run folder {path.name}; take at most 200 letters") from None
             raise OSError(
                 f"output_path: cannot make the run folder {path}: {e.strerror}; "
                 "set output_path to a folder that you can write to"

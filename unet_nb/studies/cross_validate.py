@@ -48,7 +48,7 @@ from ..runs.folder import Run, folders_by_start
 from ..runs.processes import Job, last_lines, notebook_job, run_jobs
 from ..runtime.device import setup_device
 from ..training.evaluate import score_image
-from ..training.fit import changed_files, data_digests
+from ..training.fit import DATA_FILES, changed_files, data_digests
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-006
 def fold_configs(cfg: CrossValidateConfig) -> list[TrainConfig]:
@@ -95,8 +95,15 @@ def _training_key(cfg: TrainConfig) -> dict:
     kept = {n: getattr(cfg, n) for group in (*decisive, DeviceParams) for n in group.model_fields}
     for name in ("resume_ckpt", "is_save_on_master", "fold_scheme" if cfg.fold_scheme == "zoo" else ""):
         kept.pop(name, None)
-    kept["data_path"] = str(resolve_path(cfg.data_path)) if cfg.data_path else ""
+    del kept["data_path"]  # where the images lie decides nothing; see `_same_data`
     return kept
+
+
+def _same_data(run: Run, cfg: TrainConfig, digests: dict[str, str]) -> bool:
+    "Whether `run` was trained on the images of `cfg`: by their content, or where it noted none by their folder."
+    if digests and (run.path / DATA_FILES).is_file():
+        return not changed_files(run.path, digests)
+    return resolve_path(run.cfg.data_path) == resolve_path(cfg.data_path)
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-011
 def _finished_run(cfg: TrainConfig, env: dict, digests: dict[str, str]) -> Run | None:
@@ -113,7 +120,7 @@ def _finished_run(cfg: TrainConfig, env: dict, digests: dict[str, str]) -> Run |
                 and run.status["state"] == "done"
                 and _training_key(run.cfg) == _training_key(cfg)
             )
-            same = same and not changed_files(run.path, digests)
+            same = same and _same_data(run, cfg, digests)
             versions = run.env["packages"]
         except (OSError, ValueError, KeyError):
             continue  # a folder that is no run, or of a version with other parameters

@@ -19,7 +19,7 @@ from typing import Any
 from ..config.groups import ConfigError, DeviceParams
 from ..config.jobs import ExportConfig, RunConfig, job_config
 from ..config.recipes import merge_params
-from ..core.errors import ShortTraceback, error_text
+from ..core.errors import ShortTraceback, error_text, out_of_memory
 from ..core.paths import shipped_dir
 from ..core.text import echo
 from ..runs.folder import Run, create_run, reopen, run_state, stop_signals
@@ -240,12 +240,12 @@ def reason_of(error: BaseException) -> str:
     if _kernel_died(error):
         return "the notebook's process died: it was killed, or the machine ran out of memory"
     if not hasattr(error, "ename"):
-        spoken = isinstance(error, (ValueError, OSError, MemoryError))
+        spoken = isinstance(error, (ValueError, OSError)) or out_of_memory(error)
         return error_text(error) if spoken else f"{type(error).__name__}: {error}"
+    if error.ename == "MemoryError" or out_of_memory(Exception(error.evalue)):
+        return error_text(MemoryError())
     if error.ename in SPEAKING:
         return error.evalue
-    if error.ename == "MemoryError":
-        return "there is not enough memory for this job"
     return f"a fault of the kit, not of the parameters ({error.ename}); please report it with the notebook"
 
 
