@@ -17,6 +17,7 @@ from .geometry import NETWORKS, Geometry, geometry_of
 from ..core.colors import PALETTE
 from ..core.errors import ShortTraceback
 from ..core.reading import check_labels, readings
+from ..core.scaling import Scaling
 from ..core.registry import Registry
 
 # %% auto #0
@@ -115,12 +116,20 @@ class DataParams(ClassParams):
     )
     labels: dict = param({}, "class of each number or colour of masks, {2: 1, '#ff0000': 1, '*': 0}; empty: two_class")
     reading: dict = param({}, "what files leave open, such as {'axes': 'CYX'}, see core.reading; mask_…: of masks")
+    scaling: str | dict = param("auto", "values to -1 … 1: auto, type, image (its own), {'low': 0, 'high': 4095}")
 
     def _check_reading(self) -> str | None:
         try:
             readings(self.reading)
             if self.labels:
                 check_labels(self.labels, self.num_classes)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def _check_scaling(self) -> str | None:
+        try:
+            Scaling.from_json(self.scaling)
         except ValueError as error:
             return str(error)
         return None
