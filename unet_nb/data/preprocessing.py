@@ -143,8 +143,8 @@ def _choices(dtype: Any) -> str:
     "What settles how the values of images are meant, in words."
     by_type = ", or type (by the range of its type)" if fits(Scaling("type"), dtype) else ""
     return (
-        f"Choose for these images: scaling image (each by its own values){by_type}, or limits LOW,HIGH (the values that "
-        "are dark and bright); on the command line: --scaling image"
+        f"Choose for these images: scaling image (each by its own values){by_type}, or limits LOW,HIGH (the values "
+        "that are dark and bright); on the command line: --scaling image"
     )
 
 
