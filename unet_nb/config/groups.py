@@ -20,8 +20,8 @@ from .geometry import NETWORKS, Geometry, geometry_of
 from ..core.colors import PALETTE
 from ..core.errors import ShortTraceback
 from ..core.reading import check_labels, readings
-from ..core.scaling import Scaling
 from ..core.registry import Registry
+from ..core.scaling import Scaling
 
 # %% auto #0
 __all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', 'Params', 'own_params', 'all_params', 'param',
@@ -124,20 +124,12 @@ class DataParams(ClassParams):
     )
     labels: dict = param({}, "class of each number or colour of masks, {2: 1, '#ff0000': 1, '*': 0}; empty: two_class")
     reading: dict = param({}, "what files leave open, such as {'axes': 'CYX'}, see core.reading; mask_…: of masks")
-    scaling: str | dict = param("auto", "values to -1 … 1: auto, type, image (its own), {'low': 0, 'high': 4095}")
 
     def _check_reading(self) -> str | None:
         try:
             readings(self.reading)
             if self.labels:
                 check_labels(self.labels, self.num_classes)
-        except ValueError as error:
-            return str(error)
-        return None
-
-    def _check_scaling(self) -> str | None:
-        try:
-            Scaling.from_json(self.scaling)
         except ValueError as error:
             return str(error)
         return None
@@ -232,6 +224,14 @@ class InputParams(Params):
         max_length=2,
     )
     channel_order: Literal["RGB", "BGR"] = param("RGB", "folder data: order of channels; BGR for the zoo's checkpoints")
+    scaling: str | dict = param("auto", "values to -1 … 1: auto, type, image (its own), {'low': 0, 'high': 4095}")
+
+    def _check_scaling(self) -> str | None:
+        try:
+            Scaling.from_json(self.scaling)
+        except ValueError as error:
+            return str(error)
+        return None
 
     def _check_extent(self) -> str | None:
         for name in ("image_size", "crop", "crop_size"):

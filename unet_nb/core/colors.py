@@ -37,7 +37,7 @@ def overlay(
 def show_image(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
     """An image (H, W[, C]) as RGB uint8 (H, W, 3); of more than three channels the first ones.
 
-    All but bytes are stretched from darkest to brightest, which are the image's own, or `limits` where it is a part of one.
+    All but bytes are stretched from darkest to brightest: the image's own, or `limits` where it is a part of one.
     """
     if image.dtype != np.uint8:
         low, high = map(float, limits or (image.min(), image.max()))
