@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fastcore.basics import patch
+
 # %% ../../nbs/core/09_scaling.ipynb #cell-005
 _WAYS = ("auto", "type", "limits", "image")
 _NAMES = ("by", "low", "high", "dtype", "members")
@@ -44,14 +46,15 @@ class Scaling:
             {"members": self.members} if self.members > 1 else {}
         )
 
-    @classmethod
-    def from_json(cls, value: str | Mapping[str, Any]) -> "Scaling":
-        "The scaling that a word or table describes. Raises ValueError in words for others."
-        if isinstance(value, str):
-            return cls(by=value)
-        if unknown := [name for name in value if name not in _NAMES]:
-            raise ValueError(f"scaling: there is no {unknown[0]!r} in it; there are {', '.join(_NAMES)}")
-        return cls(**{"by": "limits"} | dict(value))
+# %% ../../nbs/core/09_scaling.ipynb #cell-016
+@patch(cls_method=True)
+def from_json(cls: Scaling, value: str | Mapping[str, Any]) -> Scaling:
+    "The scaling that a word or table describes. Raises ValueError in words for others."
+    if isinstance(value, str):
+        return cls(by=value)
+    if unknown := [name for name in value if name not in _NAMES]:
+        raise ValueError(f"scaling: there is no {unknown[0]!r} in it; there are {', '.join(_NAMES)}")
+    return cls(**{"by": "limits"} | dict(value))
 
 # %% ../../nbs/core/09_scaling.ipynb #cell-006
 def _numbers(values: Any, name: str) -> tuple[float, ...]:

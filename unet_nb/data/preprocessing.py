@@ -40,20 +40,21 @@ class Preprocessing:
         values = {"channels": self.channels, "channel_order": self.channel_order, "scaling": self.scaling.to_json()}
         return values | ({"reading": reading} if reading else {}) | {"size": dict(self.size)}
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Preprocessing":
-        "What `to_json` described. Raises ValueError in words for unknown choices; files before 2027 say less."
-        scaling = values.get("scaling", "type")
-        return cls(
-            values["channels"],
-            values["channel_order"],
-            Reading.from_json(values.get("reading", {})),
-            Scaling("type") if scaling == "[-1, 1]" else Scaling.from_json(scaling),
-            values["size"],
-        )
-
     def __call__(self, image: np.ndarray) -> np.ndarray:
         return self.for_image(image)._scaled(image)
+
+# %% ../../nbs/data/26_preprocessing.ipynb #cell-031
+@patch(cls_method=True)
+def from_json(cls: Preprocessing, values: Mapping[str, Any]) -> Preprocessing:
+    "What `to_json` described. Raises ValueError in words for unknown choices; files before 2027 say less."
+    scaling = values.get("scaling", "type")
+    return cls(
+        values["channels"],
+        values["channel_order"],
+        Reading.from_json(values.get("reading", {})),
+        Scaling("type") if scaling == "[-1, 1]" else Scaling.from_json(scaling),
+        values["size"],
+    )
 
 # %% ../../nbs/data/26_preprocessing.ipynb #cell-007
 _LUMINANCE = np.array([0.299, 0.587, 0.114])

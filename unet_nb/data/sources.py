@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import tifffile
 from fastcore.basics import patch
 
 from ..config.datasets import DATASETS, Dataset, is_generated
@@ -161,7 +162,12 @@ def _look_at_samples(images: ImageSet, most: int) -> FirstLook:
 def _write_images(images: ImageSet, folder: Path, most: int = 8) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for i in evenly(len(images), most):
-        (folder / f"{safe_id(images.ids[i])}.png").write_bytes(png_bytes(images[i].image))
+        image, path = images[i].image, folder / safe_id(images.ids[i])
+        if image.dtype in (np.uint8, np.uint16) and image.shape[2:] in ((), (3,)):
+            path.with_name(f"{path.name}.png").write_bytes(png_bytes(image))
+        else:
+            axes = {"axes": "YXC"[: image.ndim]}
+            tifffile.imwrite(path.with_name(f"{path.name}.tif"), image, photometric="minisblack", metadata=axes)
     return folder
 
 # %% ../../nbs/data/11_sources.ipynb #cell-014

@@ -124,11 +124,12 @@ def load_predictor(
     setup_device(first)
     widest = max((cfg for cfg, _ in loaded), key=lambda cfg: cfg.geometry.reach)
     digests = [file_digest(checkpoint.path) for _, checkpoint in loaded]
-    networks = [_network(*pair) for pair in loaded]
     scaling = joint_scaling([Scaling.from_json(cfg.scaling) for cfg, _ in loaded], first.num_channels)
+    networks = [_network(*pair) for pair in loaded]
+    if scaling.members > 1:
+        networks = _each_its_channels(networks, first.num_channels)
     first.scaling = scaling.to_json()
-    forward = ensemble(networks) if scaling.members == 1 else ensemble(_each_its_channels(networks, first.num_channels))
-    return Predictor(forward, first, tiling_for(widest, tile), digests)
+    return Predictor(ensemble(networks), first, tiling_for(widest, tile), digests)
 
 # %% ../../nbs/inference/04_files.ipynb #cell-011
 def _each_its_channels(networks: Sequence[Forward], channels: int) -> list[Forward]:
