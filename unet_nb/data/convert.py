@@ -29,6 +29,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 import tifffile
+from fastcore.basics import patch
 
 from ..core.files import read_json, write_json
 from ..core.text import duration, shortened
@@ -719,29 +720,31 @@ class _Places:
     def _base(name: Any) -> str:
         return re.split(r"[/\\]", name)[-1] if isinstance(name, str) else ""
 
-    def find(self, name: Any) -> tuple[str, ...]:
-        "The parts of the path below the folder. Raises DataError: hostile-name, or ambiguous for two of one file name."
-        base = self._base(name)
-        try:
-            parts = _safe_parts(name)
-        except DataError:
-            parts = None
-        if parts and (self.folder.joinpath(*parts).is_file() or not base):
-            return parts
-        if base in ("", ".", "..") or ":" in base or "\0" in base or not (self.folder / base).is_file():
-            return parts or _safe_parts(name)
-        if self.bases[base] > 1:
-            words = f"{self.bases[base]} images of the file end so, and {self.folder} holds one"
-            raise DataError("ambiguous", f"{shortened(repr(name))}: {words}; give them the folders that the file names")
-        self.moved.append(name)
-        return (base,)
-
     def notes(self) -> list[str]:
         "A line on images that are not where the file says."
         if not self.moved:
             return []
         first = shortened(repr(self.moved[0]))
         return [f"{len(self.moved)} images are taken from {self.folder} by their file name alone (such as {first})"]
+
+# %% ../../nbs/data/07_convert.ipynb #cell-906
+@patch
+def find(self: _Places, name: Any) -> tuple[str, ...]:
+    "The parts of the path below the folder. Raises DataError: hostile-name, or ambiguous for two of one file name."
+    base = self._base(name)
+    try:
+        parts = _safe_parts(name)
+    except DataError:
+        parts = None
+    if parts and (self.folder.joinpath(*parts).is_file() or not base):
+        return parts
+    if base in ("", ".", "..") or ":" in base or "\0" in base or not (self.folder / base).is_file():
+        return parts or _safe_parts(name)
+    if self.bases[base] > 1:
+        words = f"{self.bases[base]} images of the file end so, and {self.folder} holds one"
+        raise DataError("ambiguous", f"{shortened(repr(name))}: {words}; give them the folders that the file names")
+    self.moved.append(name)
+    return (base,)
 
 # %% ../../nbs/data/07_convert.ipynb #cell-067
 def _list_coco(

@@ -293,6 +293,14 @@ def _segment_file(given: argparse.Namespace) -> str:
     seen = "" if given.color else "--color writes colours, --overlay FILE the classes over the image"
     return f"{given.output}: {size}, {shares} ({predictor.provider}){ids}{seen}"
 
+# %% ../../nbs/inference/03_predictor.ipynb #cell-049
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    "The options that settle what the image leaves open."
+    choice = "how the image is read, where the file leaves it open: axes=CYX, channels=0,2, …; may be repeated"
+    parser.add_argument("--reading", action="append", default=[], metavar="NAME=VALUE", help=choice)
+    values = "how the image's values are scaled: image (by its own), type, or LOW,HIGH (default: as the model's)"
+    parser.add_argument("--scaling", default="", metavar="HOW", help=values)
+
 # %% ../../nbs/inference/03_predictor.ipynb #cell-042
 def main(args: list[str] | None = None) -> int:
     "The command `python -m unet_nb.onnx_infer`; returns the exit code, 1 with a sentence on stderr for a mistake."
@@ -305,10 +313,7 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument("--color", action="store_true", help="write the colours of the classes instead of their ids")
     parser.add_argument("--device", default="CPU", choices=list(PROVIDERS), help="processor (default) or GPU")
     parser.add_argument("--overlay", metavar="FILE", help="also write the classes laid over the image: .png or .tif")
-    choice = "how the image is read, where the file leaves it open: axes=CYX, channels=0,2, …; may be repeated"
-    parser.add_argument("--reading", action="append", default=[], metavar="NAME=VALUE", help=choice)
-    values = "how the image's values are scaled: image (by its own), type, or LOW,HIGH (default: as the model's)"
-    parser.add_argument("--scaling", default="", metavar="HOW", help=values)
+    _add_choices(parser)
     given = parser.parse_args(args)
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it repeats in its own terms what is said here in words
     try:
