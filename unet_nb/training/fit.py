@@ -7,6 +7,7 @@ __all__ = ['DATA_FILES', 'learning_rates', 'AdamW', 'create_optimizer', 'amp_lev
            'accumulated_step', 'Trainer', 'train_epochs', 'default_callbacks', 'fit', 'data_digests', 'changed_files']
 
 # %% ../../nbs/training/05_fit.ipynb #cell-003
+import json
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
