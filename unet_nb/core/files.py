@@ -45,9 +45,13 @@ def write_text(path: str | Path, text: str) -> None:
 def parse_json(text: str) -> Any:
     """What a JSON text holds.
 
-    NaN and infinities, which Python writes but JSON does not know, become None. Raises ValueError.
+    NaN, infinities and numbers beyond what a computer counts with become None. Raises ValueError.
     """
-    return json.loads(text, parse_constant=lambda name: None)
+    return json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
+
+
+def _finite(digits: str) -> float | None:
+    return value if math.isfinite(value := float(digits)) else None
 
 # %% ../../nbs/core/03_files.ipynb #cell-008
 def json_text(data: Any, **layout: Any) -> str:

@@ -216,13 +216,13 @@ def save_report(run: Run) -> None:
 def _what_happened(run: Run) -> str:
     "State, time, data and network in a paragraph."
     status, metrics, split = run.status, run.metrics, run._json("split.json")
-    facts = [f"Run {run.path.name}: {status['state']}, {status['updated'][:16].replace('T', ' ')} UTC"]
+    facts = [f"Run {run.path.name}: {status['state']}, {(status['updated'] or '')[:16].replace('T', ' ')} UTC"]
     if split:
         facts.append(
             " and ".join(
                 f"{len(split[part])} {word} images"
                 for part, word in (("train", "training"), ("val", "validation"))
-                if part in split
+                if isinstance(split.get(part), list)
             )
         )
     if metrics.get("train_seconds"):

@@ -128,7 +128,12 @@ class Run:
 
     @property
     def status(self) -> dict[str, Any]:
-        return {"state": "unknown"} | read_json(self.path / "status.json")
+        file = self.path / "status.json"
+        found = {"state": "unknown"} | dict.fromkeys(("kind", "reason", "updated")) | read_json(file)
+        for name in ("state", "kind", "reason", "updated"):
+            if not isinstance(found[name], (str, type(None))):
+                raise ValueError(f"{file}: damaged: its {name} is no text")
+        return found
 
     def _json(self, name: str) -> dict[str, Any]:
         return read_json(self.path / name) if (self.path / name).is_file() else {}
@@ -172,8 +177,15 @@ def env(self: Run) -> dict[str, Any]:
 # %% ../../nbs/runs/00_folder.ipynb #cell-054
 @patch(as_prop=True)
 def metrics(self: Run) -> Scores:
-    "What metrics.json holds; empty before there is one."
-    return Scores(self._json("metrics.json"))
+    "What metrics.json holds; empty before there is one. Raises ValueError that names a damaged one."
+    found = Scores(self._json("metrics.json"))
+    numbers = [found.get(name) for name in ("train_seconds", "dice_coeff", "iou", "mean_iou")]
+    rows = [found.get(name) or [] for name in ("per_class", "per_image")]
+    if not all(isinstance(value, (int, float, type(None))) for value in numbers) or not all(
+        isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in rows
+    ):
+        raise ValueError(f"{self.path / 'metrics.json'}: damaged, or another file: it does not hold scores")
+    return found
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-055
 @patch(as_prop=True)
