@@ -206,6 +206,16 @@ def test_there_and_back(tool, tmp_path):
     assert same_objects(numbers[mask != 255], objects[mask != 255])
 
 
+def test_more_than_65535_objects(folder, tmp_path):
+    numbers = np.arange(1, 1 + 66_048, dtype=np.uint32).reshape(256, 258)
+    Image.fromarray(np.zeros(numbers.shape, np.uint8)).save(folder / "a.png")
+    tifffile.imwrite(folder / "a_cp_masks.tif", numbers)
+    done = to_folder(folder, tmp_path / "kit", options=ReadOptions(background=0), log=lambda line: None, check_images=0)
+    assert done.totals() == {"read": 66_048, "painted": 66_048}
+    found = load_instances(tmp_path / "kit", "a")
+    assert found.dtype == np.uint32 and same_objects(np.pad(numbers, 1), np.pad(found, 1))
+
+
 def test_images_are_copied_and_the_account_is_written(tmp_path):
     prepared(FIXTURES / "labelme", tmp_path)
     assert (tmp_path / "kit/images/a.png").read_bytes() == (FIXTURES / "labelme/a.png").read_bytes()
@@ -304,7 +314,10 @@ def test_two_preparations_and_one_that_was_killed(folder, tmp_path):
     before = (tmp_path / "kit/prepare.json").read_bytes()
     with pytest.raises(DataError, match="exists already"):
         to_folder(folder, tmp_path / "kit", log=lambda line: None)
-    with pytest.raises(DataError, match="cannot be made any more"), kit_folder._partial(tmp_path / "second") as beside:
+    with (
+        pytest.raises(DataError, match="cannot be made any more"),
+        kit_folder.new_folder(tmp_path / "second") as beside,
+    ):
         shutil.copytree(tmp_path / "kit", tmp_path / "second")
     assert not beside.exists() and (tmp_path / "kit/prepare.json").read_bytes() == before
 
