@@ -183,7 +183,8 @@ def zoo_checkpoint(path: Path, cfg, prefix: str) -> Path:
 
     net = create_model(cfg)
     adam = nn.Adam(net.trainable_params(), 1e-3)
-    values = {prefix + p.name: p for p in net.get_parameters()} | {p.name: p for p in adam.get_parameters()}
+    values = {prefix + p.name: p for p in net.get_parameters()}
+    values |= {p.name: p for p in adam.get_parameters() if p.name not in net.parameters_dict()}
     ms.save_checkpoint([{"name": name, "data": p.value()} for name, p in values.items()], str(path))
     return path
 
