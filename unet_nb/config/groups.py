@@ -438,7 +438,7 @@ class CheckpointParams(Params):
         "", "checkpoint, or a run folder: its best (else newest); empty: the newest run's"
     )
 
-
+# %% ../../nbs/config/00_groups.ipynb #cell-0d974269
 class ExportParams(Params):
     "What is written."
 

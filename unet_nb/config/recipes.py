@@ -18,8 +18,7 @@ from ..core.storage import read_text
 from ..core.text import shortened
 
 # %% auto #0
-__all__ = ['ZOO_KEY', 'ZOO_WAYS', 'recipe_dir', 'find_recipe', 'read_yaml', 'is_zoo_file', 'Given', 'told_apart', 'merge_params',
-           'load_params']
+__all__ = ['ZOO_WAYS', 'recipe_dir', 'find_recipe', 'read_yaml', 'told_apart', 'merge_params', 'load_params']
 
 # %% ../../nbs/config/05_recipes.ipynb #cell-005
 def recipe_dir() -> Path:
@@ -77,14 +76,14 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return first
 
 # %% ../../nbs/config/05_recipes.ipynb #cell-5ee57ab3
-ZOO_KEY = "FixedLossScaleManager"  # the zoo's train.py cannot run without it, and no recipe of the kit has it
+_ZOO_KEY = "FixedLossScaleManager"  # the zoo's train.py cannot run without it, and no recipe of the kit has it
 ZOO_WAYS = {"protocol": "zoo", "upsample_grid": "asymmetric", "channel_order": "BGR", "checkpoint_interval": "end"}
 _ZOO_IGNORES = {"unet_simple": ("use_bn", "use_deconv")}  # the zoo builds this network without them
 
 
-def is_zoo_file(given: dict[str, Any]) -> bool:
+def _is_zoo_file(given: dict[str, Any]) -> bool:
     "Whether the values of a YAML file are those of one of the model zoo's, or made from one."
-    return ZOO_KEY in given and "run_dir" not in given  # which the params.yaml of a run has
+    return _ZOO_KEY in given and "run_dir" not in given  # which the params.yaml of a run has
 
 # %% ../../nbs/config/05_recipes.ipynb #cell-37d51d9c
 def _known(name: str) -> bool:
@@ -107,7 +106,7 @@ def _from_zoo(given: dict[str, Any], where: Path | str) -> dict[str, Any]:
     return {name: value for name, value in real.items() if _known(name) and name not in ignored}
 
 # %% ../../nbs/config/05_recipes.ipynb #cell-e36ed19f
-class Given(dict):
+class _Given(dict):
     "Values of recipes and single values; those named in `implied` only follow from a file being the zoo's."
 
     def __init__(self, values: dict[str, Any], implied: dict[str, Any]):
@@ -116,14 +115,14 @@ class Given(dict):
 
 
 def told_apart(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    "What is given, under real names, and what is only implied, see `Given`."
+    "What is given, under real names, and what is only implied, see `_Given`."
     implied = getattr(given, "implied", ())
     named = real_names(given)
     return {k: v for k, v in named.items() if k not in implied}, {k: named[k] for k in implied}
 
 # %% ../../nbs/config/05_recipes.ipynb #cell-c56296c2
 def merge_params(files: Sequence[str | Path], overrides: dict[str, Any], job: str = "train") -> dict[str, Any]:
-    """The values that recipes and single values set, under their real names, see `Given`.
+    """The values that recipes and single values set, under their real names, see `_Given`.
 
     Later ones win, and `overrides` win over all. For an export the `batch_size` of a zoo file, or one given singly, is
     that of the exported file.
@@ -132,7 +131,7 @@ def merge_params(files: Sequence[str | Path], overrides: dict[str, Any], job: st
     implied: dict[str, Any] = {}
     for file in files:
         given = read_yaml(file)
-        if is_zoo_file(given):
+        if _is_zoo_file(given):
             values |= _from_zoo(given, find_recipe(file))
             implied |= ZOO_WAYS | {"export_batch": values["batch_size"]} if "batch_size" in values else ZOO_WAYS
             continue
@@ -141,7 +140,7 @@ def merge_params(files: Sequence[str | Path], overrides: dict[str, Any], job: st
         values |= real_names(given)
     values |= real_names(overrides)
     batch = real_names(overrides).get("batch_size", implied.pop("export_batch", None))
-    return Given(values, implied | ({"export_batch": batch} if job == "export" and batch is not None else {}))
+    return _Given(values, implied | ({"export_batch": batch} if job == "export" and batch is not None else {}))
 
 # %% ../../nbs/config/05_recipes.ipynb #cell-010
 def load_params(*files: str | Path, job: str = "train", **overrides: Any) -> RunConfig:

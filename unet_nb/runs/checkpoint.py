@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STATE_KEY', 'save_checkpoint', 'not_a_number', 'checksum_fits', 'Checkpoint', 'load_checkpoint', 'load_network',
-           'named_as', 'load_optimizer', 'warn_of_foreign', 'checkpoint_name', 'epoch_and_step', 'list_checkpoints',
+           'load_optimizer', 'warn_of_foreign', 'checkpoint_name', 'epoch_and_step', 'list_checkpoints',
            'find_checkpoint', 'newest_intact', 'prune_checkpoints', 'fetch_checkpoint', 'config_for_checkpoint']
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-003
@@ -189,7 +189,7 @@ def load_network(net: nn.Cell, checkpoint: Checkpoint, filter_weight: list[str] 
     training with run_eval) count without them.
     """
     wanted = {p.name: p for p in net.get_parameters()}
-    saved = named_as(wanted, checkpoint.params)
+    saved = _named_as(wanted, checkpoint.params)
     skipped = [n for n in wanted if any(f in n for f in filter_weight or [])]
     wanted = {n: p for n, p in wanted.items() if n not in skipped}
     missing = [n for n in wanted if n not in saved]
@@ -202,7 +202,7 @@ def load_network(net: nn.Cell, checkpoint: Checkpoint, filter_weight: list[str] 
     return skipped
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-019
-def named_as(wanted: Iterable[str], params: dict[str, ms.Parameter]) -> dict[str, ms.Parameter]:
+def _named_as(wanted: Iterable[str], params: dict[str, ms.Parameter]) -> dict[str, ms.Parameter]:
     "`params` under the names that a network `wanted`: without the name of a cell around it, where that makes them fit."
     wanted = set(wanted)
     heads = {name[: -len(w)] for name in filter(_is_weight, params) for w in wanted if name.endswith(f".{w}")}
