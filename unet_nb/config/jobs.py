@@ -326,7 +326,7 @@ def batch_name(self: TrainConfig) -> str:
     ranks = self.run_distribute and (self.protocol == "kit" or self.device_target == "GPU")
     return "distribute_batchsize" if ranks else "batch_size"
 
-
+# %% ../../nbs/config/04_jobs.ipynb #cell-0ef43147
 @patch(as_prop=True)
 def device_batch(self: TrainConfig) -> int:
     "Images in a step on one device."

@@ -80,7 +80,7 @@ _ZOO_KEY = "FixedLossScaleManager"  # the zoo's train.py cannot run without it, 
 ZOO_WAYS = {"protocol": "zoo", "upsample_grid": "asymmetric", "channel_order": "BGR", "checkpoint_interval": "end"}
 _ZOO_IGNORES = {"unet_simple": ("use_bn", "use_deconv")}  # the zoo builds this network without them
 
-
+# %% ../../nbs/config/05_recipes.ipynb #cell-d98cfdcf
 def _is_zoo_file(given: dict[str, Any]) -> bool:
     "Whether the values of a YAML file are those of one of the model zoo's, or made from one."
     return _ZOO_KEY in given and "run_dir" not in given  # which the params.yaml of a run has
@@ -89,7 +89,7 @@ def _is_zoo_file(given: dict[str, Any]) -> bool:
 def _known(name: str) -> bool:
     return name in all_params() or name in RETIRED
 
-
+# %% ../../nbs/config/05_recipes.ipynb #cell-e337072a
 def _from_zoo(given: dict[str, Any], where: Path | str) -> dict[str, Any]:
     "The values of a zoo file that mean something here. What does not is left out with a printed line, as the zoo does."
     real = real_names(given)
@@ -113,7 +113,7 @@ class _Given(dict):
         super().__init__(implied | values)
         self.implied = implied.keys() - values.keys()
 
-
+# %% ../../nbs/config/05_recipes.ipynb #cell-8e7b6e1a
 def told_apart(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     "What is given, under real names, and what is only implied, see `_Given`."
     implied = getattr(given, "implied", ())

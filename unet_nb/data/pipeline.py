@@ -100,7 +100,7 @@ def _passes(cfg: TrainConfig) -> int:
     "Passes over the training images inside an epoch: `repeat`, which the zoo forgets at split 1.0."
     return 1 if cfg.protocol == "zoo" and cfg.split == 1 and reads_folders(cfg) else cfg.repeat
 
-
+# %% ../../nbs/data/12_pipeline.ipynb #cell-0c64d396
 def epoch_order(n: int, repeat: int, seed: int, epoch: int) -> np.ndarray:
     "Indices of the training images in the order of one epoch, shape (n * repeat,)."
     rng = np.random.default_rng([seed, epoch])

@@ -18,7 +18,7 @@ def reads_folders(cfg: SampleConfig) -> bool:
     "Whether the data of `cfg` are folders of images, for which the zoo has a way of its own."
     return dataset_of(cfg).zoo_augment == "zoo_folder"
 
-
+# %% ../../nbs/data/28_zoo.ipynb #cell-d8a782cf
 def zoo_mask(mask: np.ndarray, size: tuple[int, int], num_classes: int = 2, ignore_index: int = 255) -> np.ndarray:
     """A mask of class ids uint8 (H, W) at `size` = (height, width) as the zoo cuts it, uint8.
 
@@ -27,18 +27,18 @@ def zoo_mask(mask: np.ndarray, size: tuple[int, int], num_classes: int = 2, igno
     nearest = resize_mask(mask, size)
     return nearest if num_classes != 2 else _cut(resize_image(_grey(mask), size), nearest, ignore_index)
 
-
+# %% ../../nbs/data/28_zoo.ipynb #cell-9c33d5dd
 def _grey(mask: np.ndarray) -> np.ndarray:
     return (mask == 1).astype(np.uint8) * 255
 
-
+# %% ../../nbs/data/28_zoo.ipynb #cell-52034bfa
 def _cut(grey: np.ndarray, nearest: np.ndarray, ignore_index: int) -> np.ndarray:
     return np.where(nearest == ignore_index, nearest, grey > grey.max() / 2).astype(np.uint8)
 
 # %% ../../nbs/data/28_zoo.ipynb #cell-ab3147d7
 _REACH = 572  # pixels, in which the zoo measures its rectangle
 
-
+# %% ../../nbs/data/28_zoo.ipynb #cell-84899eab
 def _rectangle(image: np.ndarray, label: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The zoo's augmentation of an image at the network's size, float32 (H, W, C) and its label planes (H, W, P).
 
@@ -62,7 +62,7 @@ def _planes(cfg: TrainConfig, mask: np.ndarray) -> np.ndarray:
     ids = mask == 1 if cfg.num_classes == 2 else np.where(ignored, 0, mask)
     return np.stack([ids, ignored], axis=-1).astype(np.float32)
 
-
+# %% ../../nbs/data/28_zoo.ipynb #cell-ab0772f2
 def _resize_planes(cfg: TrainConfig, planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     height, width = size
     nearest = cv2.resize(planes, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
@@ -110,7 +110,7 @@ def follows_zoo(cfg: TrainConfig) -> bool:
     "Whether training examples of `cfg` are made in the zoo's way: `protocol: zoo`, whole images, `augment: zoo`."
     return cfg.protocol == "zoo" and not cfg.crop_size and cfg.augment == "zoo"
 
-
+# %% ../../nbs/data/28_zoo.ipynb #cell-e1192fef
 def zoo_example(
     cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -212,12 +212,12 @@ def _named_as(wanted: Iterable[str], params: dict[str, ms.Parameter]) -> dict[st
     head = max(fitting, key=lambda head: sum(head + w in params for w in wanted))
     return {name.removeprefix(head): value for name, value in params.items()}
 
-
+# %% ../../nbs/runs/01_checkpoint.ipynb #cell-bbcc9f91
 def _is_weight(name: str) -> bool:
     "Whether a parameter of a file is one of a network, not of the optimiser or of what MindSpore keeps beside it."
     return "." in name and not name.startswith(("moment1.", "moment2.", "vhat.", "total.", "accum."))
 
-
+# %% ../../nbs/runs/01_checkpoint.ipynb #cell-d585952d
 def _copy(saved: dict[str, ms.Parameter], params: dict[str, ms.Parameter]) -> None:
     # In place: `set_data` would share the memory of the checkpoint, and a compiled function would not see it.
     for name, param in params.items():

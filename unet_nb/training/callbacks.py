@@ -125,14 +125,14 @@ class ZooLines(Callback):
 def _log_zoo(trainer, line: str) -> None:
     trainer.run.log(line, echo=trainer.cfg.protocol == "zoo")
 
-
+# %% ../../nbs/training/01_callbacks.ipynb #cell-e64e1129
 def _log_zoo_scores(trainer, score: float | None) -> None:
     _log_zoo(trainer, f"epoch: {trainer.epoch}, {trainer.cfg.eval_metrics}: {score}")
     if trainer.best.epoch == trainer.epoch:
         _log_zoo(trainer, f"update best result: {score}")
         _log_zoo(trainer, f"update best checkpoint at: {trainer.run.checkpoints / 'best.ckpt'}")
 
-
+# %% ../../nbs/training/01_callbacks.ipynb #cell-e18974f5
 def _log_zoo_end(trainer) -> None:
     metric, best = trainer.cfg.eval_metrics, trainer.best
     if trainer.cfg.run_eval:
@@ -158,14 +158,14 @@ def _progress_line(trainer, loss: float, pace: float) -> str:
 # %% ../../nbs/training/01_callbacks.ipynb #cell-d975df23
 _MOST_WRITTEN = 4 * 10**9  # bytes of numbered checkpoints in a run with `checkpoint_interval: auto`
 
-
+# %% ../../nbs/training/01_callbacks.ipynb #cell-9b8ab4ae
 def checkpoint_interval(cfg: TrainConfig, size: int) -> int:
     "Epochs between two numbered checkpoints of `size` bytes each."
     if isinstance(cfg.checkpoint_interval, int):
         return cfg.checkpoint_interval
     return max(1, math.ceil(cfg.num_epochs * size / _MOST_WRITTEN))
 
-
+# %% ../../nbs/training/01_callbacks.ipynb #cell-3c9af930
 def checkpoints_kept(cfg: TrainConfig) -> int:
     "How many numbered checkpoints a run keeps, the newest."
     return 1 if cfg.checkpoint_interval == "end" else cfg.keep_checkpoint_max

@@ -72,7 +72,7 @@ def _zoo_answer(cfg: PredictConfig, probabilities: np.ndarray, size: tuple[int, 
         return planes.astype(np.float32) if cfg.eval_activate == "Argmax" else probabilities
     return np.stack([cv2.resize(plane, size[::-1], interpolation=how) for plane in planes]).astype(np.float32) / scale
 
-
+# %% ../../nbs/training/04_evaluate.ipynb #cell-5c97c0c8
 def _scores_as_zoo(cfg: PredictConfig, probabilities: np.ndarray, sample: Sample) -> tuple[float, float]:
     "Dice and IoU of one image to the zoo's last number."
     at_own_size = cfg.eval_resize and reads_folders(cfg)

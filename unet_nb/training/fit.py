@@ -302,7 +302,7 @@ def save(self: Trainer, epoch: int, step: int) -> None:
     path = self.run.checkpoints / checkpoint_name(self.cfg.model_name, epoch, step)
     save_checkpoint(path, self.net, self.optimizer, self.state())
 
-
+# %% ../../nbs/training/05_fit.ipynb #cell-0210b23f
 @patch
 def save_epoch(self: Trainer) -> None:
     "Save the state after the last complete epoch, unless that is done, and delete what `cfg` does not keep."
