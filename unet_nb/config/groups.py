@@ -21,6 +21,7 @@ from ..core.colors import PALETTE
 from ..core.errors import ShortTraceback
 from ..core.reading import check_labels, readings
 from ..core.registry import Registry
+from ..core.scaling import Scaling
 
 # %% auto #0
 __all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', 'Params', 'own_params', 'all_params', 'param',
@@ -264,6 +265,14 @@ class InputParams(Params):
     protocol: Literal["kit", "zoo"] = param(
         "kit", "kit, or zoo: images prepared, folds cut, epochs counted and scores taken as the zoo does"
     )
+    scaling: str | dict = param("auto", "values to -1 … 1: auto, type, image (its own), {'low': 0, 'high': 4095}")
+
+    def _check_scaling(self) -> str | None:
+        try:
+            Scaling.from_json(self.scaling)
+        except ValueError as error:
+            return str(error)
+        return None
 
     def _check_extent(self) -> str | None:
         for name in ("image_size", "crop", "crop_size"):

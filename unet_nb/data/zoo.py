@@ -71,9 +71,11 @@ def _resize_planes(cfg: TrainConfig, planes: np.ndarray, size: tuple[int, int]) 
     return nearest
 
 # %% ../../nbs/data/29_zoo.ipynb #cell-a7e198a0
-def _stack_example(cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
+def _stack_example(
+    cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, rng, prepare
+) -> tuple[np.ndarray, np.ndarray]:
     size, target = tuple(cfg.image_size), tuple(cfg.crop or cfg.image_size)
-    image = pad_to(resize_image(set_channels(scale_image(image), cfg.num_channels), target), size)
+    image = pad_to(resize_image(prepare(image), target), size)
     planes = pad_to(_resize_planes(cfg, _planes(cfg, mask), target), size)
     if cfg.train_augment:
         image, planes = _rectangle(image, planes, rng)
@@ -84,7 +86,9 @@ def _stack_example(cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, rng) -
     return image, np.where(planes[..., 1] > 0.5, cfg.ignore_index, ids).astype(np.uint8)
 
 # %% ../../nbs/data/29_zoo.ipynb #cell-3caf988c
-def _folder_example(cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
+def _folder_example(
+    cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, rng, prepare
+) -> tuple[np.ndarray, np.ndarray]:
     width, height = cfg.image_size
     size, piece, flip = (height, width), np.s_[:, :], None
     if cfg.train_augment:
@@ -92,11 +96,12 @@ def _folder_example(cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, rng) 
         left, top = (int(rng.integers(0, g - s + 1)) for g, s in ((grown_width, width), (grown_height, height)))
         size, piece = (grown_height, grown_width), np.s_[top : top + height, left : left + width]
         flip = int(rng.integers(-1, 2)) if rng.random() > 0.5 else None
-    image = resize_image(set_channels(image, cfg.num_channels), size)[piece]
+    eight_bits = image.dtype == np.uint8
+    image = resize_image(image if eight_bits else prepare(image), size)[piece]
     nearest = resize_mask(mask, size)[piece]
     grey = resize_image(_grey(mask), size)[piece] if cfg.num_classes == 2 else None
     image, nearest, grey = (_flipped(plane, flip) for plane in (image, nearest, grey))
-    return scale_image(image), nearest if grey is None else _cut(grey, nearest, cfg.ignore_index)
+    return prepare(image) if eight_bits else image, nearest if grey is None else _cut(grey, nearest, cfg.ignore_index)
 
 # %% ../../nbs/data/29_zoo.ipynb #cell-a6f5c3cf
 def _flipped(plane: np.ndarray | None, code: int | None) -> np.ndarray | None:
@@ -112,12 +117,14 @@ def follows_zoo(cfg: TrainConfig) -> bool:
 
 # %% ../../nbs/data/29_zoo.ipynb #cell-e1192fef
 def zoo_example(
-    cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator
+    cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, prepare=None
 ) -> tuple[np.ndarray, np.ndarray]:
     """A training example in the zoo's way from an image uint8/uint16 (H, W[, C]) and its mask uint8 (H, W).
 
-    Image float32 (H', W', C) in [-1, 1] at the network's size, mask uint8 of the size of its output.
+    Image float32 (H', W', C) in [-1, 1] at the network's size, mask uint8 of the size of its output. `prepare` scales
+    the image (H, W[, C]) and gives it the network's channels; by default as its type says.
     """
+    prepare = prepare or (lambda image: set_channels(scale_image(image), cfg.num_channels))
     make = _folder_example if reads_folders(cfg) else _stack_example
-    image, mask = make(cfg, image, mask, rng)
+    image, mask = make(cfg, image, mask, rng, prepare)
     return np.ascontiguousarray(image), np.ascontiguousarray(mask)

@@ -17,7 +17,7 @@ import numpy as np
 from ..config.jobs import EvaluateConfig, PredictConfig, SampleConfig, ScoringConfig, ways_text
 from ..core.files import write_json
 from ..core.tables import Scores
-from ..data.pipeline import load_split, preprocess_for_network
+from ..data.pipeline import load_split, resized_mask
 from ..data.samples import ImageSet, Sample
 from ..data.sources import source_of
 from ..data.zoo import reads_folders
@@ -46,11 +46,9 @@ def score_image(forward: Forward, cfg: PredictConfig, sample: Sample) -> tuple[d
     if cfg.protocol == "zoo" and not cfg.crop_size:
         dice, iou = _scores_as_zoo(cfg, p, sample)
     else:
-        if cfg.crop_size or cfg.eval_resize:
-            p, mask = native, sample.mask
-        else:
-            mask = preprocess_for_network(cfg, sample.image, sample.mask)[1]
-        dice, iou = zoo_scores(p, mask, cfg.include_background, cfg.eval_activate.lower(), cfg.ignore_index)
+        own = cfg.crop_size or cfg.eval_resize
+        q, mask = (native, sample.mask) if own else (p, resized_mask(cfg, sample.mask))
+        dice, iou = zoo_scores(q, mask, cfg.include_background, cfg.eval_activate.lower(), cfg.ignore_index)
     return (
         {"dice_coeff": dice, "iou": iou},
         confusion(native.argmax(0), sample.mask, cfg.num_classes, cfg.ignore_index),
@@ -76,7 +74,7 @@ def _zoo_answer(cfg: PredictConfig, probabilities: np.ndarray, size: tuple[int, 
 def _scores_as_zoo(cfg: PredictConfig, probabilities: np.ndarray, sample: Sample) -> tuple[float, float]:
     "Dice and IoU of one image to the zoo's last number."
     at_own_size = cfg.eval_resize and reads_folders(cfg)
-    mask = sample.mask if at_own_size else preprocess_for_network(cfg, sample.image, sample.mask)[1]
+    mask = sample.mask if at_own_size else resized_mask(cfg, sample.mask)
     answer = _zoo_answer(cfg, probabilities, mask.shape)
     dice, iou = zoo_scores(answer, mask, cfg.include_background, "softmax", cfg.ignore_index)
     return (0.0, 0.0) if math.isnan(dice) else (dice, iou)
