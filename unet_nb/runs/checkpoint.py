@@ -416,6 +416,6 @@ def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple
     trained |= _found_from_run(trained, checkpoint.path)
     trained["scaling"] = checkpoint.scaling.to_json()
     inherited = {k: v for k, v in trained.items() if k in config.model_fields.keys() & HANDED_ON}
-    if trained:
+    if "config" in checkpoint.state:
         implied = {k: v for k, v in implied.items() if k not in HANDED_ON}  # it was trained in the ways it says
     return config(**implied | inherited | given | {"checkpoint_file_path": str(checkpoint.path)}), checkpoint

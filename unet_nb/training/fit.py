@@ -245,12 +245,6 @@ class Trainer:
         self.optimizer = create_optimizer(cfg, self.net, steps_per_epoch * cfg.num_epochs)
 
     @property
-    def interval(self) -> int:
-        "Epochs between two numbered checkpoints."
-        params = [*self.net.get_parameters(), *self.optimizer.get_parameters()]
-        return checkpoint_interval(self.cfg, sum(p.nbytes for p in params))
-
-    @property
     def seconds(self) -> float:
         "Seconds spent on this training, those before it was interrupted included."
         return time.perf_counter() - self.began
@@ -266,6 +260,13 @@ class Trainer:
             "history": self.history,
             "config": self.cfg.model_dump(),
         }
+
+# %% ../../nbs/training/05_fit.ipynb #cell-2421457b
+@patch(as_prop=True)
+def interval(self: Trainer) -> int:
+    "Epochs between two numbered checkpoints."
+    params = [*self.net.get_parameters(), *self.optimizer.get_parameters()]
+    return checkpoint_interval(self.cfg, sum(p.nbytes for p in params))
 
 # %% ../../nbs/training/05_fit.ipynb #cell-066
 @patch
