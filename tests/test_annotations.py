@@ -3,6 +3,7 @@
 The masks are compared with GDAL's; the files and how they were made: tests/fixtures/annotations/README.md.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -415,6 +416,43 @@ def test_huge_and_odd_coordinates(folder, tmp_path):
     (folder / "a.json").write_text(json.dumps({"shapes": shapes, "imagePath": "a.png"}))
     done, mask, _ = prepared(folder, tmp_path)
     assert (mask == 1).all() and done.totals()["painted"] == 1 and done.totals()["read"] == 3
+
+
+JUNK = [None, "x", "", [], {}, -1, 1e300, True, [[]], [None], {"a": 1}, [[1]], 2**70]
+JSON_FILES = {
+    "labelme": "a.json",
+    "datumaro_coco": "annotations/instances_default.json",
+    "label_studio_json": "project-1.json",
+    "qupath": "a.geojson",
+}
+
+
+def places(data, place=()):
+    "The places of all values in JSON data."
+    yield place
+    for key in data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ():
+        yield from places(data[key], (*place, key))
+
+
+@pytest.mark.parametrize("name", JSON_FILES)
+def test_damaged_values_are_left_out_or_named(name, tmp_path):
+    "A value that the format does not have, at 40 places drawn at random: no other error than one in words."
+    rng = np.random.default_rng(0)
+    shutil.copytree(FIXTURES / name, tmp_path / "source")
+    file = tmp_path / "source" / JSON_FILES[name]
+    text = file.read_text()
+    spots = [place for place in places(json.loads(text)) if place]
+    given = ReadOptions(outlines="corner", annotator="1", unclassified="object", point_radius=2.0, iscrowd="object")
+    for i in range(40):
+        *way, last = spots[rng.integers(len(spots))]
+        data = json.loads(text)
+        held = data
+        for key in way:
+            held = held[key]
+        held[last] = JUNK[rng.integers(len(JUNK))]
+        file.write_text(json.dumps(data))
+        with contextlib.suppress(DataError, FileNotFoundError):
+            to_folder(tmp_path / "source", tmp_path / f"kit{i}", options=given, log=lambda line: None, check_images=0)
 
 
 def test_own_label_images_are_not_taken_for_forgotten_images(folder, tmp_path):

@@ -218,7 +218,13 @@ def read_annotations(source: str | Path, options: ReadOptions = ReadOptions(), t
     found = Recognised(given, READERS[given][0], ("as said",)) if given else recognise(source)
     if found.tool not in READERS:
         raise DataError("layout", f"{source}: this is {found.words}")
-    read = READERS[found.tool][1](Path(source), options)
+    try:
+        read = READERS[found.tool][1](Path(source), options)
+    except (TypeError, AttributeError, LookupError, RecursionError, OverflowError) as error:
+        words = "holds what the format does not have, so it is damaged, or of a version that is not known"
+        raise DataError(
+            "unreadable", f"{source}, read as {found.words}: it {words} ({type(error).__name__})"
+        ) from error
     if not read.images:
         raise DataError("layout", f"{source}: {found.words}, but no image with annotations was found")
     read.notes.insert(0, f"recognised as {found}")
