@@ -234,6 +234,29 @@ def test_images_are_copied_and_the_account_is_written(tmp_path):
     assert account["images"][0]["counts"]["partly hidden"] == 1
 
 
+def test_what_is_kept(folder, tmp_path):
+    "Without object numbers, without images in which nothing is drawn; classes chosen and in another order."
+    shutil.copytree(FIXTURES / "labelme", tmp_path / "drawn")
+    Image.fromarray(scene.picture()).save(tmp_path / "drawn/empty.png")
+    (tmp_path / "drawn/empty.json").write_text(json.dumps({"shapes": [], "imagePath": "empty.png"}))
+    done = to_folder(tmp_path / "drawn", tmp_path / "all", log=lambda line: None)
+    assert sorted(p.stem for p in (tmp_path / "all/masks").iterdir()) == ["a", "empty"]
+    options = {"keep_instances": False, "keep_empty": False, "classes": ["nucleus", "cell"], "check_images": 0}
+    done = to_folder(tmp_path / "drawn", tmp_path / "few", log=lambda line: None, **options)
+    assert sorted(p.name for p in (tmp_path / "few").iterdir()) == ["classes.csv", "images", "masks", "prepare.json"]
+    assert [p.stem for p in (tmp_path / "few/masks").iterdir()] == ["a"] and "1 images without" in str(done.notes)
+    (sample,) = load_folder(tmp_path / "few", num_classes=3, two_class="ids")
+    np.testing.assert_array_equal(sample.mask, np.array([0, 2, 1])[expected()[0]])
+
+
+def test_images_elsewhere(tmp_path):
+    (tmp_path / "drawn").mkdir()
+    shutil.copy(FIXTURES / "labelme/a.json", tmp_path / "drawn")
+    with pytest.raises(DataError, match="images_path"):
+        to_folder(tmp_path / "drawn", tmp_path / "kit", log=lambda line: None)
+    prepared(tmp_path / "drawn", tmp_path, options=ReadOptions(images_path=FIXTURES / "labelme"))
+
+
 def test_pages_of_a_stack(tmp_path):
     "ROIs of a stack stand on their page; position 0 is every page."
     import roifile
