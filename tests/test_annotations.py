@@ -250,6 +250,19 @@ def test_what_is_kept(folder, tmp_path):
     np.testing.assert_array_equal(sample.mask, np.array([0, 2, 1])[expected()[0]])
 
 
+def test_images_of_one_name(tmp_path):
+    "In two folders, and of two types in one: each keeps its own mask."
+    for place in ("p/a.png", "q/a.png", "q/a.bmp"):
+        file = tmp_path / "drawn" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.picture()).save(file)
+        text = (FIXTURES / "labelme/a.json").read_text().replace('"a.png"', f'"{file.name}"')
+        (file.parent / f"{file.name}.json").write_text(text)
+    done = to_folder(tmp_path / "drawn", tmp_path / "kit", log=lambda line: None)
+    assert sorted(image.id for image in done.images) == ["p_a", "q_a_bmp", "q_a_png"]
+    assert len(list(load_folder(tmp_path / "kit", num_classes=3))) == 3
+
+
 def test_images_elsewhere(tmp_path):
     (tmp_path / "drawn").mkdir()
     shutil.copy(FIXTURES / "labelme/a.json", tmp_path / "drawn")
