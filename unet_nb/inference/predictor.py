@@ -328,7 +328,8 @@ def _segment_file(given: argparse.Namespace) -> str:
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-049
 def _add_choices(parser: argparse.ArgumentParser) -> None:
-    "The options that settle what the image leaves open."
+    "The options that settle what the image, or a file that is there already, leaves open."
+    parser.add_argument("--overwrite", action="store_true", help="replace files that this command did not write")
     choice = "how the image is read, where the file leaves it open: axes=CYX, channels=0,2, …; may be repeated"
     parser.add_argument("--reading", action="append", default=[], metavar="NAME=VALUE", help=choice)
     values = "how the image's values are scaled: image (by its own), type, or LOW,HIGH (default: as the model's)"
@@ -345,7 +346,6 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", required=True, help="mask to write: .png or .tif, class ids 0, 1, …")
     parser.add_argument("--color", action="store_true", help="write the colours of the classes instead of their ids")
     parser.add_argument("--device", default="CPU", choices=list(PROVIDERS), help="processor (default) or GPU")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that this command did not write")
     parser.add_argument("--overlay", metavar="FILE", help="also write the classes laid over the image: .png or .tif")
     _add_choices(parser)
     given = parser.parse_args(args)
