@@ -62,11 +62,9 @@ def check_description(text: str | None, where: str | Path) -> dict[str, Any]:
             f"{where}: its description has the schema {schema}, this version of unet_nb reads {SCHEMAS}; use "
             "the version that wrote it or export again"
         )
-    missing = [part for part in PARTS if part not in described]
-    if missing:
+    if missing := [part for part in PARTS if part not in described]:
         raise ValueError(f"{where}: its description lacks {', '.join(missing)}; export the checkpoint again")
-    wrong = [part for part, holds in _RULES.items() if not _holds(holds, described)]
-    if wrong:
+    if wrong := [part for part, holds in _RULES.items() if not _holds(holds, described)]:
         raise ValueError(
             f"{where}: its description cannot be followed, it is damaged in {', '.join(wrong)}; export the "
             "checkpoint again"
