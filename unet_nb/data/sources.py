@@ -29,7 +29,7 @@ from .isbi import load_isbi, zoo_fold
 from .masks import present_values, summarize_mask
 from .pairs import Pair, pair_files
 from .samples import ImageSet, Sample, check_pair, open_images
-from .strokes import STROKES, painted_mask, stroke_file
+from .strokes import STROKES, Strokes, painted_mask, stroke_file
 
 # %% auto #0
 __all__ = ['SOURCES', 'evenly', 'FirstLook', 'Source', 'register_source', 'named_source', 'source_of', 'recognised', 'Stack',
@@ -426,6 +426,12 @@ def split(self: Painted) -> tuple[ImageSet, ImageSet]:
     return train, val
 
 # %% ../../nbs/data/11_sources.ipynb #cell-112
+@patch
+def strokes(self: Painted) -> Strokes:
+    "What is painted on the images, see `data.strokes`."
+    return Strokes(self.folder, **_options(self.cfg))
+
+
 @patch
 def _pairs(self: Painted) -> list[Pair]:
     return pair_files(self.folder, labelled=False).pairs

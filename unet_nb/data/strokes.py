@@ -6,7 +6,6 @@
 __all__ = ['Stroke', 'draw_stroke', 'Strokes', 'stroke_file', 'painted_mask']
 
 # %% ../../nbs/data/26_strokes.ipynb #cell-002
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 from fastcore.basics import patch
 
 from ..core.files import atomic_path
+from ..core.locks import FileLock
 from .folder import load_folder
 from .images import DataError, read_mask
 from .pairs import STROKES
@@ -122,12 +122,19 @@ _JOURNAL = "journal.jsonl"
 @contextmanager
 def _exclusive(self: Strokes) -> Iterator[None]:
     "Alone with the journal, all of its news read."
-    with open(self.place / _JOURNAL, "a+b") as self._file:
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._cut_torn_line()
-        for id in self.refresh():  # of a process that was killed before it wrote the mask
-            self._write_masks(id)
-        yield
+    lock = FileLock(self.place / ".lock")
+    if not lock.take(patience=20):
+        raise FileExistsError(
+            f"{self.place}: {lock.holder() or 'another process'} has been writing here for 20 seconds"
+        )
+    try:
+        with open(self.place / _JOURNAL, "a+b") as self._file:
+            self._cut_torn_line()
+            for id in self.refresh():  # of a process that was killed before it wrote the mask
+                self._write_masks(id)
+            yield
+    finally:
+        lock.release()
 
 # %% ../../nbs/data/26_strokes.ipynb #cell-015
 def _checked_classes(classes: Sequence[str], before: Sequence[str]) -> list[str]:
@@ -165,7 +172,8 @@ def _act(self: Strokes, line: dict) -> list[str]:
         return []
     act = next(iter(line))
     id = line["stroke"]["image"] if act == "stroke" else line[act]
-    self.histories.setdefault(id, _History()).act(line)
+    self.histories[id] = self.histories.pop(id, _History())  # the image that was painted last comes last
+    self.histories[id].act(line)
     if act == "stroke":
         class_id = line["stroke"]["class_id"]
         self.count[class_id] = self.count.get(class_id, 0) + 1
