@@ -76,7 +76,7 @@ class Painter {
   build(el) {
     const button = (text, title, act) => make("button", { textContent: text, title, onclick: act });
     const slider = (title, min, max, value, act) =>
-      make("input", { type: "range", title, min, max, value, step: "any", oninput: (e) => act(+e.target.value) });
+      make("input", { type: "range", title, min, max, step: "any", value, oninput: (e) => act(+e.target.value) });
     const send = (type) => () => this.model.send({ type });
     this.canvas = make("canvas", { className: "unet-canvas" });
     this.classBar = make("span", { className: "unet-classes" });

@@ -37,12 +37,12 @@ def _walk(room: np.ndarray, start: tuple[int, int], length: float, rng: np.rando
         ends.append(path)
     return np.array([*ends[1][::-1], np.array(start[::-1]) + 0.5, *ends[0]])
 
-
+# %% ../../nbs/data/27_painter.ipynb #cell-006
 def _holds(room: np.ndarray, point: np.ndarray) -> bool:
     x, y = np.floor(point).astype(int)
     return 0 <= y < room.shape[0] and 0 <= x < room.shape[1] and bool(room[y, x])
 
-# %% ../../nbs/data/27_painter.ipynb #cell-006
+# %% ../../nbs/data/27_painter.ipynb #cell-007
 def simulated_stroke(
     mask: np.ndarray,  # the truth, uint8 (H, W) of class ids
     class_id: int,
@@ -70,7 +70,7 @@ def simulated_stroke(
             return path[sorted({*range(0, len(path), 3), len(path) - 1})]  # a hand is not told of at every pixel
     return None
 
-# %% ../../nbs/data/27_painter.ipynb #cell-009
+# %% ../../nbs/data/27_painter.ipynb #cell-010
 @dataclass
 class SimulatedPainter:
     "Paints on at most `most` images, in the order in which they are given; `rules` come in turn."
@@ -95,7 +95,7 @@ class SimulatedPainter:
                 return class_id, path
         return None
 
-# %% ../../nbs/data/27_painter.ipynb #cell-010
+# %% ../../nbs/data/27_painter.ipynb #cell-011
 def paint_share(
     painter: SimulatedPainter,
     strokes: Strokes,

@@ -306,7 +306,7 @@ class Folder(Source):
 def new_images(self: Folder, spare: Path) -> Path:
     return self.folder / self.parts[-1]
 
-
+# %% ../../nbs/data/11_sources.ipynb #cell-153
 @patch
 def _check_unpainted(self: Folder) -> None:
     painted = next((p for part in self.parts if (p := self.folder / part / STROKES).is_dir()), None)
@@ -445,12 +445,12 @@ def strokes(self: Painted) -> Strokes:
     "What is painted on the images, see `data.strokes`."
     return Strokes(self.folder, **_options(self.cfg))
 
-
+# %% ../../nbs/data/11_sources.ipynb #cell-151
 @patch
 def _pairs(self: Painted) -> list[Pair]:
     return pair_files(self.folder, labelled=False).pairs
 
-
+# %% ../../nbs/data/11_sources.ipynb #cell-150
 @patch
 def _labelled(self: Painted, held_out: bool | None) -> ImageSet:
     "The samples that have labels: those that train, those that are held out, or, for None, both."
@@ -477,7 +477,7 @@ def _cut_at_split(self: Painted, images: ImageSet) -> tuple[ImageSet, ImageSet]:
     cut = split_ids(images.ids, min(self.cfg.split, 0.8), self.groups)
     return tuple(images.subset(part, f"{images.name}, {what}") for part, what in zip(cut, ("training", "validation")))
 
-
+# %% ../../nbs/data/11_sources.ipynb #cell-152
 @patch
 def _check_weights(self: Painted) -> None:
     if getattr(self.cfg, "border_weight", 0):

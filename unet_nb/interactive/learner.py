@@ -84,7 +84,7 @@ def start(self: Learner) -> None:
     command = [sys.executable, "-c", code, str(self.place.resolve())]
     self.process = start_process(Job("learning", command, self.place / "output.txt"))
 
-
+# %% ../../nbs/interactive/06_learner.ipynb #cell-007
 def _unfinished(path: str | None, cfg: TrainConfig) -> str | None:
     "The run to go on with: one that was interrupted or killed, with the same parameters."
     if not path or not Path(path, "status.json").is_file():
@@ -93,7 +93,7 @@ def _unfinished(path: str | None, cfg: TrainConfig) -> str | None:
     same = run.cfg == cfg and list(run.checkpoints.glob("*.ckpt"))
     return path if same and run_state(run) in ("interrupted", "killed") else None
 
-# %% ../../nbs/interactive/06_learner.ipynb #cell-007
+# %% ../../nbs/interactive/06_learner.ipynb #cell-008
 @patch
 def set(self: Learner, **wishes: Any) -> None:
     "Tell the process what is wanted: image, paused, finish; `resets` counts how often it was to begin anew."
@@ -101,27 +101,27 @@ def set(self: Learner, **wishes: Any) -> None:
     if self.place.is_dir():
         write_json(self.place / "control.json", self.control)
 
-
+# %% ../../nbs/interactive/06_learner.ipynb #cell-009
 @patch
 def reset(self: Learner) -> None:
     "Begin anew with the weights of the seed, without compiling again."
     self.set(resets=self.control["resets"] + 1)
 
-
+# %% ../../nbs/interactive/06_learner.ipynb #cell-010
 @patch
 def answer(self: Learner) -> bytes:
     "The newest picture of classes and doubt as PNG, of the image `status['image']`; empty before there is one."
     file = self.place / f"answer_{self.status.get('answers', 0)}.png"
     return file.read_bytes() if file.is_file() else b""
 
-
+# %% ../../nbs/interactive/06_learner.ipynb #cell-011
 @patch
 def close(self: Learner) -> None:
     "End the process with everything saved, so that `start` goes on; `set(finish=True)` ends the training instead."
     if self.running:
         stop([self.process])
 
-
+# %% ../../nbs/interactive/06_learner.ipynb #cell-012
 @patch
 def run(self: Learner) -> Run | None:
     "The run folder, once there is one."
