@@ -54,12 +54,8 @@ def _open_stack(path: Path, reading: Reading, mask: bool = False) -> ImageFile:
 
 # %% ../../nbs/data/04_isbi.ipynb #cell-010
 def _read_volume(path: Path, reading: Reading) -> np.ndarray:
-    "The slices of a grey file as uint8 (Z, H, W). Raises DataError in words."
-    file = _open_stack(path, reading)
-    if file.dtype != np.uint8:
-        words = "not uint8; scale the stack to 0…255 and save it with 8 bits"
-        raise DataError("unreadable", f"{path}: the pixels are {file.dtype}, {words}")
-    return file.stack()
+    "The slices of a grey file (Z, H, W), in its own type. Raises DataError in words."
+    return _open_stack(path, reading).stack()
 
 
 def _read_labels(path: Path, reading: Reading) -> np.ndarray:
@@ -137,6 +133,7 @@ def zoo_fold(
     cross_valid_ind: int,  # 0 … k; k is the same as 0
     n: int = 30,
     k: int = 5,
+    rounded: bool = False,  # n / k rounded slices validate, as in the zoo, instead of n // k; the same for 30
 ) -> tuple[list[int], list[int]]:
     """Indices (train, validate) of one of the zoo's k folds of n slices; n // k validate.
 
@@ -148,7 +145,7 @@ def zoo_fold(
         )
     if not 0 <= cross_valid_ind <= k:
         raise ValueError(f"cross_valid_ind is {cross_valid_ind}; with {k} folds it must be between 0 and {k}")
-    order, size = np.arange(n), n // k
+    order, size = np.arange(n), round(n / k) if rounded else n // k
     np.random.RandomState(0).shuffle(order)
     order = np.roll(order, cross_valid_ind * size).tolist()
     return order[:-size], order[-size:]

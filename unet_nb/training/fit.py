@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import mindspore as ms
@@ -22,14 +22,16 @@ from mindspore import nn, ops
 
 # %% ../../nbs/training/05_fit.ipynb #cell-081
 from ..config.groups import ConfigError, OptimizerParams
-from ..config.jobs import TrainConfig
+from ..config.jobs import TrainConfig, ways_text
 from ..core.files import file_digest, read_json, write_json
+from ..core.scaling import Scaling, fits, number_kind
 from ..data.doctor import quick_checks
-from ..data.pipeline import TrainBatches, create_dataset, epoch_tensors, load_split
+from ..data.pipeline import TrainBatches, create_dataset, epoch_tensors, load_split, preprocessing_of
+from ..data.preprocessing import fit_preprocessing
 from ..data.samples import ImageSet
 from ..data.sources import source_of
 from ..data.weights import balanced_weights, class_frequencies
-from ..figures.plots import history_figure, save_figure
+from ..figures.plots import history_figure, save_figure, values_figure
 from ..figures.report import reported
 from ..models.blocks import SegmentationNet
 from ..models.function import as_function
@@ -47,6 +49,7 @@ from unet_nb.runs.checkpoint import (
     newest_intact,
     prune_checkpoints,
     save_checkpoint,
+    warn_of_foreign,
 )
 from ..runs.folder import Run, reopen, version_changes
 
@@ -68,8 +71,11 @@ from unet_nb.training.callbacks import (
     History,
     Progress,
     StopRequest,
+    ZooLines,
     check_loss,
     check_weights,
+    checkpoint_interval,
+    checkpoints_kept,
     deciding_score,
     evaluation_due,
     write_history,
@@ -205,7 +211,7 @@ def _check_batch_norm(cfg: TrainConfig, net: SegmentationNet) -> None:
     norms = any(isinstance(cell, nn.BatchNorm2d) for _, cell in net.cells_and_names())
     if not norms or images > 1 or any(side > net.divisor for side in size):
         return
-    batch = "distribute_batchsize" if cfg.run_distribute else "batch_size"
+    batch = cfg.batch_name
     ways = [f"{name}: {[2 * side for side in size]}", f"{batch}: {2 * cfg.accumulation_steps}"]
     if cfg.accumulation_steps > 1:
         ways.append("accumulation_steps: 1")
@@ -224,7 +230,7 @@ class Trainer:
 
     `epoch` counts complete epochs; `step` and `losses` belong to the one after them. `history` has a row for each
     epoch, `best` the best score; `step_seconds` is the time of the last step with the wait for its batch. With
-    `should_stop` the training ends after the epoch.
+    `should_stop` the training ends after the epoch. `scaling` is that of the checkpoint that it goes on from.
     """
 
     def __init__(self, cfg: TrainConfig, steps_per_epoch: int, ranks: Ranks = Ranks(), run: Run | None = None):
@@ -232,6 +238,7 @@ class Trainer:
         self.epoch, self.step, self.losses, self.best, self.history = 0, 0, [], Best(), []
         self.began, self.step_seconds, self.should_stop = time.perf_counter(), 0.0, False
         self.source = None  # run folder of another training that this one goes on with
+        self.scaling: Scaling | None = None
         self.class_weights = cfg.class_weights
         self.net = create_model(cfg)
         _check_batch_norm(cfg, self.net)
@@ -253,6 +260,13 @@ class Trainer:
             "history": self.history,
             "config": self.cfg.model_dump(),
         }
+
+# %% ../../nbs/training/05_fit.ipynb #cell-2421457b
+@patch(as_prop=True)
+def interval(self: Trainer) -> int:
+    "Epochs between two numbered checkpoints."
+    params = [*self.net.get_parameters(), *self.optimizer.get_parameters()]
+    return checkpoint_interval(self.cfg, sum(p.nbytes for p in params))
 
 # %% ../../nbs/training/05_fit.ipynb #cell-066
 @patch
@@ -281,7 +295,7 @@ def add_row(self: Trainer, loss: float, scores: dict | None) -> dict:
     row["seconds"] = round(self.seconds, 2)
     if scores:
         row |= {k: scores[k] for k in ("dice_coeff", "iou", "mean_dice", "mean_iou")}
-        self.best.update(deciding_score(scores, self.cfg), self.epoch)
+        self.best.update(deciding_score(scores, self.cfg), self.epoch, ties=self.cfg.protocol == "zoo")
     self.history.append(row)
     return row
 
@@ -292,6 +306,15 @@ def save(self: Trainer, epoch: int, step: int) -> None:
     path = self.run.checkpoints / checkpoint_name(self.cfg.model_name, epoch, step)
     save_checkpoint(path, self.net, self.optimizer, self.state())
 
+# %% ../../nbs/training/05_fit.ipynb #cell-0210b23f
+@patch
+def save_epoch(self: Trainer) -> None:
+    "Save the state after the last complete epoch, unless that is done, and delete what `cfg` does not keep."
+    folder, last = self.run.checkpoints, checkpoint_name(self.cfg.model_name, self.epoch, self.steps_per_epoch)
+    if not (folder / last).is_file():
+        self.save(self.epoch, self.steps_per_epoch)
+    prune_checkpoints(folder, checkpoints_kept(self.cfg))
+
 # %% ../../nbs/training/05_fit.ipynb #cell-070
 @patch
 def load(self: Trainer, checkpoint: Checkpoint) -> bool:
@@ -300,7 +323,7 @@ def load(self: Trainer, checkpoint: Checkpoint) -> bool:
     Raises ValueError in words for a state of another form.
     """
     load_network(self.net, checkpoint)
-    state = checkpoint.state
+    state, self.scaling = checkpoint.state, checkpoint.scaling
     if "epoch" not in state or not load_optimizer(self.optimizer, checkpoint):
         return False
     try:
@@ -327,7 +350,7 @@ def resume_from(self: Trainer, run: Run) -> bool:
     if self.history:
         write_history(run, self.history)  # no rows after the checkpoint
     if checkpoint and checkpoint.path == list_checkpoints(run.checkpoints)[-1]:
-        prune_checkpoints(run.checkpoints, self.cfg.keep_checkpoint_max)  # killed before it could
+        prune_checkpoints(run.checkpoints, checkpoints_kept(self.cfg))  # killed before it could
     where = f"step {self.step} of epoch {self.epoch + 1}" if self.step else f"epoch {self.epoch}"
     run.log(f"goes on after {where}, from {Path(path).name}")
     if changes := version_changes(run):
@@ -343,11 +366,13 @@ def resume(self: Trainer) -> str:
     "Load `resume_ckpt`; returns what was taken from it, in words. Raises ConfigError when no epoch is left to train."
     folder = fetch_checkpoint(self.cfg, self.cfg.resume_ckpt)
     checkpoint = load_checkpoint(find_checkpoint(folder, prefer_best=self.cfg.transfer_training))
+    warn_of_foreign(self.run, self.cfg, checkpoint)
+    self.scaling = checkpoint.scaling
     if self.cfg.transfer_training:
         left_out = load_network(self.net, checkpoint, self.cfg.filter_weight)
         return f"weights from {checkpoint.path}, without {', '.join(left_out) or 'leaving any out'}"
     if not self.load(checkpoint):
-        return f"weights from {checkpoint.path} (it holds no optimiser state, training starts at epoch 1)"
+        return f"weights from {checkpoint.path}, {_left_behind(checkpoint)}; training starts at epoch 1"
     if self.epoch >= self.cfg.num_epochs:
         raise ConfigError(
             f"resume_ckpt: {checkpoint.path} has trained {self.epoch} of {self.cfg.num_epochs} epochs; "
@@ -356,12 +381,49 @@ def resume(self: Trainer) -> str:
     self.source = next((folder for folder in checkpoint.path.parents if (folder / DATA_FILES).is_file()), None)
     return f"goes on after epoch {self.epoch} of {checkpoint.path}"
 
+# %% ../../nbs/training/05_fit.ipynb #cell-77872182
+def _left_behind(checkpoint: Checkpoint) -> str:
+    "Why a training that starts from `checkpoint` has its weights only."
+    if any(name.startswith("moment1.") for name in checkpoint.params):
+        return "whose optimiser state is left, as in the zoo: it does not say in which epoch it was written"
+    return "which holds no optimiser state"
+
 # %% ../../nbs/training/05_fit.ipynb #cell-073
 @patch
 def balance(self: Trainer, train: ImageSet) -> list[float]:
     "Take class weights from the frequencies of the classes in the training masks."
     self.class_weights = balanced_weights(class_frequencies(train, self.cfg.num_classes, self.cfg.ignore_index))
     return self.class_weights
+
+# %% ../../nbs/training/05_fit.ipynb #cell-083
+@patch
+def settle_scaling(self: Trainer, train: ImageSet) -> TrainConfig:
+    """Decide how the numbers in images become the network's input; returns the configuration that says so.
+
+    That of the checkpoint this training goes on from, where its images are of the same kind; else as `scaling` says,
+    fitted on the training images. What was seen in them goes to preprocessing.json in the run folder.
+    """
+    asked = preprocessing_of(self.cfg)
+    found, seen = fit_preprocessing(asked, train)
+    before = self.scaling if asked.scaling.by == "auto" else None
+    if before and all(fits(before, t) for t in seen["types"]):
+        found = replace(found, scaling=before)
+    elif before:
+        kinds = number_kind(before.dtype or "uint8"), ", ".join(seen["types"])
+        self.run.log(f"scaling: the checkpoint knows {kinds[0]}, the images are {kinds[1]}, so it is fitted anew")
+    self.cfg = self.cfg.replace(scaling=found.scaling.to_json())
+    write_json(self.run.path / "preprocessing.json", found.to_json() | {"seen": seen})
+    save_figure(values_figure(found.scaling, seen), self.run.figures / "values.png")
+    self.run.log(_words_of_scaling(found.scaling, seen))
+    return self.cfg
+
+# %% ../../nbs/training/05_fit.ipynb #cell-084
+def _words_of_scaling(scaling: Scaling, seen: dict) -> str:
+    "A line for the log: which values become -1 and 1."
+    values = f"values {min(seen['smallest']):g} … {max(seen['largest']):g} in {seen['images']} training images"
+    ways = {"type": "the range of the type becomes -1 … 1", "image": "each image's own range becomes -1 … 1"}
+    channels = ", ".join(f"{low:g} … {high:g}" for low, high in zip(scaling.low, scaling.high))
+    return f"scaling: {', '.join(seen['types'])}, {values}; {ways.get(scaling.by) or f'{channels} becomes -1 … 1'}"
 
 # %% ../../nbs/training/05_fit.ipynb #cell-028
 def train_epochs(trainer: Trainer, batches: TrainBatches, val: ImageSet, events: Callback) -> Evaluation | None:
@@ -420,16 +482,17 @@ def _stop(trainer: Trainer) -> None:
     if trainer.step and trainer.ranks.size == 1:
         trainer.save(trainer.epoch + 1, trainer.step)
         raise KeyboardInterrupt(f"stopped after step {trainer.step} of epoch {trainer.epoch + 1}, which is saved")
-    if trainer.epoch:
-        raise KeyboardInterrupt(f"stopped; everything up to the end of epoch {trainer.epoch} is saved")
-    raise KeyboardInterrupt("stopped in the first epoch")
+    saved = trainer.epoch - (trainer.epoch % trainer.interval if trainer.step else 0)
+    if saved:
+        raise KeyboardInterrupt(f"stopped; everything up to the end of epoch {saved} is saved")
+    raise KeyboardInterrupt("stopped before the first checkpoint")
 
 # %% ../../nbs/training/05_fit.ipynb #cell-074
 def default_callbacks(cfg: TrainConfig) -> list[Callback]:
     "What happens around every training, in this order; a profiler and a tracker where `cfg` asks for them."
     profiler = [Profiler(cfg.profile_steps)] if cfg.enable_profiling else []
     tracker = [Tracker()] if cfg.tracker != "none" else []
-    return [*profiler, Progress(), Checkpoints(), History(), *tracker, CollapseWarning(), EarlyStopping()]
+    return [*profiler, Progress(), ZooLines(), Checkpoints(), History(), *tracker, CollapseWarning(), EarlyStopping()]
 
 # %% ../../nbs/training/05_fit.ipynb #cell-034
 def fit(
@@ -496,10 +559,12 @@ def _prepare(
         f"{cfg.num_epochs} epochs of {len(batches)} steps, batch {batches.batch}"
         f"{f' on each of {ranks.size} ranks' if ranks.size > 1 else ''}"
     )
+    run.log(ways_text(cfg), echo=cfg.protocol == "zoo")
     if not trainer.resume_from(run) and cfg.resume:
         run.log(f"resume: {trainer.resume()}")
         if trainer.source:
             _warn_of_changes(run, trainer.source, digests)
+    batches.cfg = trainer.settle_scaling(train)
     _check_same_start(trainer, train, val)
     if cfg.class_weights == "balanced":
         run.log(f"class weights: {trainer.balance(train)}")
@@ -528,6 +593,7 @@ def _check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
     "Raises ValueError, on all ranks, when they are about to train on different images or from different weights."
     trainer.ranks.check_same("images", repr((train.ids, val.ids)).encode())
     trainer.ranks.check_same("epochs already trained", str(trainer.epoch).encode())
+    trainer.ranks.check_same("scaling of the images", json.dumps(trainer.cfg.scaling).encode())
     check_same_weights(trainer.net, trainer.ranks)
 
 # %% ../../nbs/training/05_fit.ipynb #cell-036
