@@ -3,6 +3,7 @@
 The masks are compared with GDAL's; the files and how they were made: tests/fixtures/annotations/README.md.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -233,6 +234,29 @@ def test_images_are_copied_and_the_account_is_written(tmp_path):
     assert account["images"][0]["counts"]["partly hidden"] == 1
 
 
+def test_what_is_kept(folder, tmp_path):
+    "Without object numbers, without images in which nothing is drawn; classes chosen and in another order."
+    shutil.copytree(FIXTURES / "labelme", tmp_path / "drawn")
+    Image.fromarray(scene.picture()).save(tmp_path / "drawn/empty.png")
+    (tmp_path / "drawn/empty.json").write_text(json.dumps({"shapes": [], "imagePath": "empty.png"}))
+    done = to_folder(tmp_path / "drawn", tmp_path / "all", log=lambda line: None)
+    assert sorted(p.stem for p in (tmp_path / "all/masks").iterdir()) == ["a", "empty"]
+    options = {"keep_instances": False, "keep_empty": False, "classes": ["nucleus", "cell"], "check_images": 0}
+    done = to_folder(tmp_path / "drawn", tmp_path / "few", log=lambda line: None, **options)
+    assert sorted(p.name for p in (tmp_path / "few").iterdir()) == ["classes.csv", "images", "masks", "prepare.json"]
+    assert [p.stem for p in (tmp_path / "few/masks").iterdir()] == ["a"] and "1 images without" in str(done.notes)
+    (sample,) = load_folder(tmp_path / "few", num_classes=3, two_class="ids")
+    np.testing.assert_array_equal(sample.mask, np.array([0, 2, 1])[expected()[0]])
+
+
+def test_images_elsewhere(tmp_path):
+    (tmp_path / "drawn").mkdir()
+    shutil.copy(FIXTURES / "labelme/a.json", tmp_path / "drawn")
+    with pytest.raises(DataError, match="images_path"):
+        to_folder(tmp_path / "drawn", tmp_path / "kit", log=lambda line: None)
+    prepared(tmp_path / "drawn", tmp_path, options=ReadOptions(images_path=FIXTURES / "labelme"))
+
+
 def test_pages_of_a_stack(tmp_path):
     "ROIs of a stack stand on their page; position 0 is every page."
     import roifile
@@ -415,6 +439,43 @@ def test_huge_and_odd_coordinates(folder, tmp_path):
     (folder / "a.json").write_text(json.dumps({"shapes": shapes, "imagePath": "a.png"}))
     done, mask, _ = prepared(folder, tmp_path)
     assert (mask == 1).all() and done.totals()["painted"] == 1 and done.totals()["read"] == 3
+
+
+JUNK = [None, "x", "", [], {}, -1, 1e300, True, [[]], [None], {"a": 1}, [[1]], 2**70]
+JSON_FILES = {
+    "labelme": "a.json",
+    "datumaro_coco": "annotations/instances_default.json",
+    "label_studio_json": "project-1.json",
+    "qupath": "a.geojson",
+}
+
+
+def places(data, place=()):
+    "The places of all values in JSON data."
+    yield place
+    for key in data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ():
+        yield from places(data[key], (*place, key))
+
+
+@pytest.mark.parametrize("name", JSON_FILES)
+def test_damaged_values_are_left_out_or_named(name, tmp_path):
+    "A value that the format does not have, at 40 places drawn at random: no other error than one in words."
+    rng = np.random.default_rng(0)
+    shutil.copytree(FIXTURES / name, tmp_path / "source")
+    file = tmp_path / "source" / JSON_FILES[name]
+    text = file.read_text()
+    spots = [place for place in places(json.loads(text)) if place]
+    given = ReadOptions(outlines="corner", annotator="1", unclassified="object", point_radius=2.0, iscrowd="object")
+    for i in range(40):
+        *way, last = spots[rng.integers(len(spots))]
+        data = json.loads(text)
+        held = data
+        for key in way:
+            held = held[key]
+        held[last] = JUNK[rng.integers(len(JUNK))]
+        file.write_text(json.dumps(data))
+        with contextlib.suppress(DataError, FileNotFoundError):
+            to_folder(tmp_path / "source", tmp_path / f"kit{i}", options=given, log=lambda line: None, check_images=0)
 
 
 def test_own_label_images_are_not_taken_for_forgotten_images(folder, tmp_path):

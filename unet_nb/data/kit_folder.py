@@ -134,7 +134,7 @@ def _paint_image(
         said = " x ".join(map(str, image.size))
         message = (
             f"{image.image}: the image is {height} x {width} pixels (height x width), its annotations in "
-            f"{image.file.name} say {said}"
+            f"{image.file.name} say {said}; take the image that was annotated"
         )
         raise DataError("shape-mismatch", message)
     shapes = list(image.read())
