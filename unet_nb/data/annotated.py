@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Question', 'ReadOptions', 'outline_convention', 'AnnotatedImage', 'Annotations', 'image_part', 'require',
-           'list_files', 'list_images', 'pages_and_size', 'ImageIndex', 'image_of', 'zip_members', 'unpack', 'xml_root',
-           'DrawnObject', 'drawn_objects']
+           'list_files', 'list_images', 'pages_and_size', 'annotated_pages', 'ImageIndex', 'image_of', 'zip_members',
+           'unpack', 'xml_root', 'DrawnObject', 'drawn_objects']
 
 # %% ../../nbs/data/16_annotated.ipynb #cell-003
 import os
@@ -17,6 +17,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path, PureWindowsPath
 from types import ModuleType
@@ -190,6 +191,26 @@ def pages_and_size(path: Path) -> tuple[int, int, int]:
     "Number of pages, height and width of an image file; no pixel is read. Raises DataError in words."
     file = open_image(path)
     return len(file), *file.shape[:2]
+
+# %% ../../nbs/data/16_annotated.ipynb #cell-905
+def annotated_pages(
+    image: Path, shapes: Sequence[Shape], file: Path, left_out: Counter[str]
+) -> Iterator[AnnotatedImage]:
+    """An image with its shapes, or of a stack the pages that have some, as images of their own.
+
+    Where no shape says its page, all pages have all. Shapes of pages that are not there are counted as left out.
+    """
+    pages, stem = pages_and_size(image)[0], image.stem
+    if pages < 2:
+        yield AnnotatedImage(stem, image, partial(list, shapes), file, left_out=left_out)
+        return
+    beyond = sum(s.slice is not None and s.slice >= pages for s in shapes)
+    left_out[f"shapes of pages after the last, {pages}"] += beyond
+    for page in sorted({s.slice for s in shapes if s.slice is not None and s.slice < pages}) or range(pages):
+        found = [s for s in shapes if s.slice in (None, page)]
+        read = partial(list, found)
+        yield AnnotatedImage(f"{stem}_{page + 1:04d}", image, read, file, page=page, left_out=+left_out)
+        left_out = Counter()
 
 # %% ../../nbs/data/16_annotated.ipynb #cell-022
 class ImageIndex:

@@ -267,9 +267,9 @@ def _quoted(name: str) -> str:
 
 # %% ../../nbs/data/25_annotations.ipynb #cell-026
 def _imagej(folder, name, mask, numbers, names, colors) -> Iterator[Path]:
-    if mask.any():  # Fiji has no empty RoiSet
-        write_imagej(path := folder / f"{Path(name).stem}_RoiSet.zip", drawn_objects(mask, numbers, names), colors)
-        yield path
+    path = folder / f"{Path(name).stem}_RoiSet.zip"
+    write_imagej(path, drawn_objects(mask, numbers, names), colors, allow_empty=True)
+    yield path
 
 # %% ../../nbs/data/25_annotations.ipynb #cell-027
 def _qupath(folder, name, mask, numbers, names, colors) -> Iterator[Path]:

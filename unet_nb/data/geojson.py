@@ -10,20 +10,19 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.files import json_text, parse_json, write_text
+from ..core.files import atomic_path, json_text, parse_json
 from unet_nb.data.annotated import (
-    AnnotatedImage,
     Annotations,
     DrawnObject,
     ImageIndex,
     Question,
     ReadOptions,
+    annotated_pages,
     image_of,
     list_files,
     outline_convention,
@@ -213,7 +212,7 @@ def read_geojson(source: Path, options: ReadOptions = ReadOptions()) -> Annotati
         shapes, left_out = _read_features(file, options)
         for image in _tiles_of(file, index):
             placed = _placed(shapes, _tile_place(image.stem))
-            images.append(AnnotatedImage(image.stem, image, partial(list, placed), file, left_out=left_out))
+            images += annotated_pages(image, placed, file, left_out)
             left_out = Counter()
         colors |= {s.name: s.color for s in shapes if s.color and not s.is_ignored}
     notes = [
@@ -244,10 +243,22 @@ def _feature(o: DrawnObject, color: Sequence[int]) -> dict:
     }
 
 # %% ../../nbs/data/18_geojson.ipynb #cell-029
-def write_geojson(path: Path, objects: Sequence[DrawnObject], colors: Sequence[Sequence[int]]) -> None:
+def write_geojson(
+    path: Path,
+    objects: Sequence[DrawnObject],
+    colors: Sequence[Sequence[int]],
+    pages: Sequence[int] | None = None,  # of a stack, from 0, of each object
+) -> None:
     """Write objects as a GeoJSON FeatureCollection for QuPath (File › Import objects).
 
-    Annotations with class and colour. `read_geojson` gives the same pixels.
+    Annotations with class and colour, one after the other, so that many need little memory. `read_geojson` gives the
+    same pixels.
     """
-    features = [_feature(o, colors[o.class_id % len(colors)]) for o in objects]
-    write_text(path, json_text({"type": "FeatureCollection", "features": features}) + "\n")
+    with atomic_path(path) as beside, open(beside, "w", encoding="utf-8") as file:
+        file.write('{"type": "FeatureCollection", "features": [')
+        for i, o in enumerate(objects):
+            feature = _feature(o, colors[o.class_id % len(colors)])
+            if pages is not None:
+                feature["geometry"]["plane"] = {"c": -1, "z": pages[i], "t": 0}
+            file.write((", " if i else "") + json_text(feature))
+        file.write("]}\n")
