@@ -337,7 +337,7 @@ _step_files = _together(
     click.option("--labels", default="label.npy", show_default=True, help="File of the labels."),
 )
 
-
+# %% ../../nbs/cli/00_command.ipynb #cell-ccda6839
 def _step_config(files: tuple[str, ...], params: tuple[tuple[str, str], ...]):
     "Configuration of the zoo's three steps, and the folders of inputs and outputs."
     from unet_nb.config.recipes import load_params
@@ -356,7 +356,7 @@ def preprocess(files: tuple[str, ...], params: tuple[tuple[str, str], ...], labe
     names = write_inputs(cfg, inputs, labels)
     click.echo(f"{len(names)} inputs in {inputs}, {names[0]} to {names[-1]}; labels in {labels}")
 
-
+# %% ../../nbs/cli/00_command.ipynb #cell-87a05cca
 @cli.command()
 @_step_files
 def postprocess(files: tuple[str, ...], params: tuple[tuple[str, str], ...], labels: str) -> None:
@@ -372,12 +372,10 @@ def postprocess(files: tuple[str, ...], params: tuple[tuple[str, str], ...], lab
 @_recipes_and_values
 def infer(model: str, files: tuple[str, ...], params: tuple[tuple[str, str], ...]) -> None:
     "Step 2 without a card: the MINDIR file MODEL answers the inputs in result_path, into rst_path."
-    from unet_nb.data.pipeline import preprocessing_of
     from unet_nb.exporting.steps import infer_inputs
 
     cfg, inputs, outputs = _step_config(files, params)
-    size = tuple(preprocessing_of(cfg).size["image_size"])
-    click.echo(infer_inputs(model, inputs, outputs, cfg.num_channels, size))
+    click.echo(infer_inputs(cfg, model, inputs, outputs))
 
 # %% ../../nbs/cli/00_command.ipynb #cell-020
 @cli.command()

@@ -218,7 +218,7 @@ def _file_stem(cfg: ExportConfig) -> str:
     suffix = f".{cfg.file_format.lower()}"
     return name[: -len(suffix)] if name.lower().endswith(suffix) else name
 
-
+# %% ../../nbs/exporting/00_export.ipynb #cell-a40ad7a5
 def _exported_files(cfg: ExportConfig, folder: Path) -> list[tuple[int, Path]]:
     "Images in the input of each file that is to be written, and its path."
     batches = cfg.export_batch if isinstance(cfg.export_batch, list) else [cfg.export_batch]

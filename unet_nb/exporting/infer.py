@@ -129,7 +129,7 @@ def is_described(path: Path) -> bool:
         return KEY in open_session(path).get_modelmeta().custom_metadata_map
     return path.with_suffix(".json").is_file()
 
-
+# %% ../../nbs/exporting/01_infer.ipynb #cell-880cb5b6
 def _config_without_description(config: type[InferConfig], given: dict[str, Any], path: Path) -> InferConfig:
     if "model_name" not in given:
         absent = f"metadata '{KEY}'" if path.suffix == ".onnx" else f"{path.with_suffix('.json').name} beside it"
@@ -183,7 +183,7 @@ def in_batches(network: Forward, batch: int | None) -> Forward:
 
     return forward
 
-
+# %% ../../nbs/exporting/01_infer.ipynb #cell-9f136518
 def mindir_batch(path: Path) -> int | None:
     "Images in the input of a MINDIR file, as the file itself says."
     from mindspore.train.mind_ir_pb2 import ModelProto

@@ -17,7 +17,7 @@ from ..config.groups import ConfigError
 from ..config.jobs import InferMindirConfig
 from ..core.files import write_text
 from ..core.paths import resolve_path
-from ..data.pipeline import load_split, resized_mask
+from ..data.pipeline import load_split, preprocessing_of, resized_mask
 from ..data.zoo import reads_folders
 from .export import open_mindir
 from .infer import in_batches, mindir_batch, network_inputs
@@ -47,12 +47,12 @@ def write_inputs(cfg: InferMindirConfig, folder: str | Path, labels: str | Path)
 # %% ../../nbs/exporting/03_steps.ipynb #cell-6f13f7f4
 TIMES = "test_perform_static.txt"
 
-
+# %% ../../nbs/exporting/03_steps.ipynb #cell-e0b3abcc
 def _in_order(files: list[Path]) -> list[Path]:
     "By the numbers in their names, so that 10 comes after 9."
     return sorted(files, key=lambda file: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", file.name)])
 
-
+# %% ../../nbs/exporting/03_steps.ipynb #cell-0372a5c3
 def input_files(folder: str | Path) -> list[Path]:
     "The inputs in `folder`, in the order of the labels. Raises FileNotFoundError where there are none."
     folder = resolve_path(folder)
@@ -62,10 +62,8 @@ def input_files(folder: str | Path) -> list[Path]:
     return found
 
 # %% ../../nbs/exporting/03_steps.ipynb #cell-50ccf05a
-def infer_inputs(
-    model: str | Path, inputs: str | Path, outputs: str | Path, channels: int, size: tuple[int, int]
-) -> str:
-    """Run the MINDIR file `model` on all files of the folder `inputs`, float32 (1, channels, *size) each.
+def infer_inputs(cfg: InferMindirConfig, model: str | Path, inputs: str | Path, outputs: str | Path) -> str:
+    """Run the MINDIR file `model` on all files of the folder `inputs`, as `write_inputs` writes them for `cfg`.
 
     Writes `<name>_0.bin` into the folder `outputs` and the mean time into `time_Result` beside it; returns that line.
     Raises FileNotFoundError or ValueError in words.
@@ -73,6 +71,7 @@ def infer_inputs(
     model, outputs, files, seconds = resolve_path(model), resolve_path(outputs), input_files(inputs), []
     if not model.is_file():
         raise FileNotFoundError(f"model not found: {model}")
+    channels, size = cfg.num_channels, preprocessing_of(cfg).size["image_size"]
     network = in_batches(open_mindir(model), mindir_batch(model))
     outputs.mkdir(parents=True, exist_ok=True)
     for file in files:

@@ -14,11 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..config.recipes import load_params
 from ..core.files import read_json, write_json, write_text
 from ..core.paths import resolve_path
+from ..exporting.export import export
 from ..runs.checkpoint import config_for_checkpoint
 from ..runs.folder import start_run
 from ..runtime.device import lacks, machine
+from ..training.evaluate import evaluate_checkpoint
+from ..training.fit import fit
 
 # %% ../../nbs/studies/09_selfcheck.ipynb #cell-43e8fb05
 _TRAINING = {
@@ -37,11 +41,8 @@ _TRAINING = {
     "width": 128,
 }
 
-
+# %% ../../nbs/studies/09_selfcheck.ipynb #cell-f817fa8b
 def _train(device: str, folder: Path) -> dict[str, Any]:
-    from unet_nb.config.recipes import load_params
-    from unet_nb.training.fit import fit
-
     run = fit(load_params(**_TRAINING, device_target=device, output_path=str(folder)))
     return {
         "run": str(run.path),
@@ -53,17 +54,13 @@ def _train(device: str, folder: Path) -> dict[str, Any]:
 
 # %% ../../nbs/studies/09_selfcheck.ipynb #cell-20e2c9bb
 def _evaluate(device: str, folder: Path, checkpoint: str) -> dict[str, Any]:
-    from unet_nb.training.evaluate import evaluate_checkpoint
-
     given = {"checkpoint_file_path": checkpoint, "device_target": device, "output_path": str(folder)}
     cfg, loaded = config_for_checkpoint(given)
     metrics = evaluate_checkpoint(cfg, loaded, start_run(cfg, "evaluate")).metrics
     return {name: metrics[name] for name in ("dice_coeff", "iou", "mean_iou")}
 
-
+# %% ../../nbs/studies/09_selfcheck.ipynb #cell-d8424818
 def _export(device: str, folder: Path, checkpoint: str, file_format: str) -> dict[str, Any]:
-    from unet_nb.exporting.export import export
-
     given = {"checkpoint_file_path": checkpoint, "device_target": device, "output_path": str(folder)}
     given |= {"file_format": file_format, "height": 128, "width": 128}
     cfg, loaded = config_for_checkpoint(given, "export")
@@ -82,7 +79,7 @@ def _stage(work: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
             "trace": traceback.format_exc()[-3000:],
         }
 
-
+# %% ../../nbs/studies/09_selfcheck.ipynb #cell-81ca3640
 def stages(device: str, folder: str, checkpoint: str = "") -> dict[str, Any]:
     """Train on `device`, evaluate and export `checkpoint` (empty: the one just trained); runs go to `folder`.
 
@@ -99,7 +96,7 @@ def stages(device: str, folder: str, checkpoint: str = "") -> dict[str, Any]:
 # %% ../../nbs/studies/09_selfcheck.ipynb #cell-6031ff40
 _SAME_SCORE, _SAME_LOSS = 2e-3, 0.05  # of a checkpoint in float32; of the first epoch, in float16 on Ascend
 
-
+# %% ../../nbs/studies/09_selfcheck.ipynb #cell-c9bd4d5e
 def verdicts(device: dict[str, Any], processor: dict[str, Any]) -> list[str]:
     "A line for each stage of `stages`: passed, differs or failed, and why."
     lines = [f"{name}: failed: {found['error']}" for name, found in device.items() if "error" in found]
@@ -161,7 +158,7 @@ def selfcheck(device: str, folder: str | Path, log: Callable[[str], Any] = print
     log(f"{folder / 'report.md'} and report.json are what a report to us should contain; they hold no data of yours")
     return all(": passed" in line for line in lines)
 
-
+# %% ../../nbs/studies/09_selfcheck.ipynb #cell-68157275
 def _report_text(facts: dict[str, Any], lines: list[str]) -> str:
     versions = {name: v for name, v in facts["machine"]["packages"].items() if v}
     return "\n".join(
