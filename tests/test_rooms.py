@@ -34,6 +34,7 @@ LATE = {
     ("cli.command", "core.scaling"): SLOW_HELP,
     ("cli.command", "core.storage"): SLOW_HELP,
     ("cli.command", "data.annotation_folder"): SLOW_HELP,
+    ("cli.command", "data.conversion"): SLOW_HELP,
     ("cli.command", "data.doctor"): SLOW_HELP,
     ("cli.command", "data.pairs"): SLOW_HELP,
     ("cli.command", "data.sources"): SLOW_HELP,

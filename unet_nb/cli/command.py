@@ -683,11 +683,13 @@ def doctor(
     from unet_nb.core.paths import resolve_path
     from unet_nb.core.reading import parse_labels, parse_reading
     from unet_nb.data import doctor as room
+    from unet_nb.data.conversion import naming_preparation
 
     given = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
     given |= {"labels": parse_labels(labels, classes), "reading": parse_reading(choices)}
     examined, options = _examined(data, dataset, given)
-    report = room.examine(examined, classes, **options)
+    with naming_preparation(resolve_path(data)):
+        report = room.examine(examined, classes, **options)
     click.echo(report.to_json() if as_json else str(report))
     if figure:
         from unet_nb.figures.plots import save_figure

@@ -80,11 +80,9 @@ def with_border(sample: Sample, margin: int) -> tuple[np.ndarray, np.ndarray]:
 def train_example(
     cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, augment, rng: np.random.Generator, prepare=None
 ) -> tuple[np.ndarray, ...]:
-    """One augmented example.
+    """One augmented example: image float32 (C, H, W) in [-1, 1], mask int32 (H', W') of the network's output.
 
-    Image float32 (C, H, W) in [-1, 1], mask int32 (H', W') of the size of the network's output and, with
-    `border_weight`, the weights of the pixels float32 (H', W').
-
+    With `border_weight`, too, the weights of the pixels float32 (H', W').
     `image` (H, W[, C]) with the border of `with_border` already on it, `mask` uint8 (H, W). `prepare`: the
     `Preprocessing` of the whole image, where that is known.
     """
