@@ -97,7 +97,7 @@ def config_for_model(given: dict[str, Any], kind: str) -> tuple[InferConfig, Pat
     path = find_model(given.get("model_file", ""), given.get("output_path", config().output_path), f".{kind}")
     provenance, params = read_description(path)["provenance"], path.parent / "params.yaml"
     try:
-        described = config(**_taken(config, provenance["config"])).model_dump()
+        described = config(**{"scaling": "type"} | _taken(config, provenance["config"])).model_dump()  # older: by type
     except (KeyError, TypeError, AttributeError, ConfigError) as e:
         raise ValueError(f"{path}: the configuration in its description cannot be used: {e}") from None
     kept = load_params(params, job="export").model_dump() if params.is_file() else {}
