@@ -132,7 +132,7 @@ def output_sides(cfg: NetworkConfig, x: np.ndarray) -> list[int]:
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-018
 def network_inputs(cfg: PredictConfig, image: np.ndarray) -> list[np.ndarray]:
-    """What the evaluation feeds the network of `cfg` for an image uint8/uint16 (H, W[, C]).
+    """What the evaluation feeds the network of `cfg` for an image (H, W[, C]).
 
     Float32 (1, C, H', W') each; several for tiles and test-time augmentation.
     """
