@@ -15,25 +15,18 @@ from pydantic.fields import FieldInfo
 from .datasets import DatasetName
 from .geometry import NETWORKS, Geometry, geometry_of
 from ..core.colors import PALETTE
-from ..core.errors import ShortTraceback
+from ..core.errors import ConfigError
 from ..core.reading import check_labels, readings
 from ..core.registry import Registry
 
 # %% auto #0
-__all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', 'Params', 'own_params', 'all_params', 'param',
-           'default_of', 'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'ModelParams',
-           'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams',
-           'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ColorParams',
+__all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'Params', 'own_params', 'all_params', 'param', 'default_of',
+           'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'ModelParams', 'InputParams',
+           'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams', 'RanksParams',
+           'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ColorParams',
            'CheckpointParams', 'ExportParams', 'ModelFileParams', 'TwoStepParams', 'CompareParams', 'JobsParams',
            'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams',
            'FetchCheckpointParams']
-
-# %% ../../nbs/config/00_groups.ipynb #cell-006
-class ConfigError(ShortTraceback, ValueError):
-    """A parameter that does not exist, has a wrong value, or does not go with the others.
-
-    The message says which and what to do.
-    """
 
 # %% ../../nbs/config/00_groups.ipynb #cell-007
 GROUPS: list[type[Params]] = []  # in the order of their definition, which is the order in which a reader sees them
