@@ -70,8 +70,8 @@ class _Parts(Sequence):
         more = f"<td style='vertical-align:middle'>… {len(self) - most} more</td>" if len(self) > most else ""
         source = f" <span style='color:gray'>{html.escape(self.source)}</span>" if self.source else ""
         return (
-            f"<b>{html.escape(self.name)}</b>: {len(self)} "
-            f"samples{source}<table><tr>{''.join(_cell(self, i) for i in range(min(most, len(self))))}{more}</tr></table>"
+            f"<b>{html.escape(self.name)}</b>: {len(self)} samples{source}"
+            f"<table><tr>{''.join(_cell(self, i) for i in range(min(most, len(self))))}{more}</tr></table>"
         )
 
 # %% ../../nbs/data/03_samples.ipynb #cell-201

@@ -5,14 +5,12 @@
 # %% ../../nbs/inference/01_predict.ipynb #cell-003
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,19 +22,18 @@ import tifffile
 from ..core.colors import overlay
 from ..core.errors import ConfigError
 from ..core.files import read_json, write_json
+from ..core.locks import sole_writer
 from ..core.reading import readings
 from ..data.images import ImageFile
 from ..data.samples import open_images, preprocess_zoo, resize_image, scale_image, set_channels
 from .tiling import Forward, Span, Tiling, blended_spans, predict_bands
-from ..runs.folder import _flock
 
 if TYPE_CHECKING:
     from unet_nb.config.jobs import NetworkConfig, PredictConfig  # pydantic, which who has an exported file may lack
 
 # %% auto #0
 __all__ = ['tiling_for', 'predict_native', 'average_views', 'with_tta', 'ensemble', 'predict_network_scale', 'predict_image',
-           'to_size', 'open_new_images', 'Predictor', 'sole_writer', 'GrowingTiff', 'encode_probability', 'lay_over',
-           'predict_large']
+           'to_size', 'open_new_images', 'Predictor', 'GrowingTiff', 'encode_probability', 'lay_over', 'predict_large']
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-015
 def tiling_for(
@@ -177,40 +174,6 @@ class Predictor:
     def mask(self, image: np.ndarray) -> np.ndarray:
         "Class ids uint8 (H, W) of an image as `predict` takes it."
         return self.predict(image).argmax(0).astype(np.uint8)
-
-# %% ../../nbs/inference/01_predict.ipynb #cell-057
-@contextmanager
-def sole_writer(path: str | Path) -> Iterator[None]:
-    """The right to write to `path`, a file or folder, until the block or the process ends.
-
-    Raises FileExistsError in words if another process has it.
-    """
-    path = Path(path)
-    lock = path / ".writer" if path.is_dir() else path.with_name(f".{path.name}.writer")
-    while True:
-        file = open(lock, "a+", encoding="utf-8")
-        if not _flock(file, fcntl.LOCK_EX):
-            file.seek(0)
-            holder = file.read() or "another process"
-            file.close()
-            raise FileExistsError(
-                f"{path}: {holder} writes to it; let it end, or end it first, or choose another place"
-            )
-        try:
-            current = os.path.samestat(os.stat(lock), os.fstat(file.fileno()))  # no: its holder has just removed it
-        except FileNotFoundError:
-            current = False
-        if current:
-            break
-        file.close()
-    try:
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        file.close()
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-058
 class GrowingTiff:

@@ -168,14 +168,15 @@ def _name_of(model: str | Path | bytes) -> str:
 
 def _no_gpu(wanted: list[str]) -> str:
     "What is missing for the GPU, where ONNX Runtime takes the processor instead."
-    if wanted:
+    package = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
+    if not wanted:
         return (
-            f"device_target GPU: onnxruntime has {wanted[0]} and could not start it, so the processor computes; it needs "
-            "NVIDIA's driver, and the CUDA and cuDNN libraries of its version: pip install 'onnxruntime-gpu[cuda,cudnn]'"
+            "device_target GPU: this onnxruntime has no way to a GPU, so the processor computes; "
+            f"pip uninstall onnxruntime, then {package}"
         )
     return (
-        "device_target GPU: this onnxruntime has no way to a GPU, so the processor computes; "
-        "pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
+        f"device_target GPU: onnxruntime has {wanted[0]} and could not start it, so the processor computes; it needs "
+        f"NVIDIA's driver, and CUDA and cuDNN of the versions it was built for: {package}"
     )
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-014

@@ -33,8 +33,8 @@ class Tiling:
 class Span:
     """A tile along one axis, in pixels of the image.
 
-    The network reads `begin` … `end` (mirrored outside of the image), and its answer counts for `first` … `last`, with a
-    `weight` for each of them.
+    The network reads `begin` … `end` (mirrored outside of the image); its answer counts for `first` … `last`, each with
+    its `weight`.
     """
 
     begin: int
