@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KEY', 'SCHEMA', 'PARTS', 'PROVIDERS', 'check_description', 'gpu_providers', 'session_options', 'open_session',
            'check_tensors', 'as_probabilities', 'compute', 'DescribedGeometry', 'DescribedConfig', 'described_config',
-           'OnnxPredictor', 'write_masks', 'main']
+           'OnnxPredictor', 'kept_places', 'note_of', 'kept_onnx', 'write_masks', 'main']
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-003
 import argparse
@@ -25,8 +25,8 @@ import onnxruntime
 import tifffile
 
 from ..config.geometry import SizeRule
-from ..core.colors import overlay
-from ..core.files import file_digest
+from ..core.colors import PALETTE, overlay
+from ..core.files import file_digest, read_json
 from ..core.reading import parse_reading, readings
 from .predict import Predictor, tiling_for
 
@@ -73,9 +73,6 @@ def _sides(value: Any, most: int) -> bool:
 
 
 def _size_rule(size: dict[str, Any]) -> bool:
-    blend = size.get("tiling", {"tile": 1, "overlap": 0})  # older files have none
-    if not (_whole(blend["tile"], 1, 2**20) and _whole(blend["overlap"], 0, blend["tile"] - 1)):
-        return False
     if size["policy"] == "resize":
         return _sides(size["image_size"], 2**14) and (size["crop"] is None or _sides(size["crop"], 2**14))
     limits = {"divisor": (1, 2**12), "remainder": (0, size["divisor"] - 1), "margin": (0, 2**12), "overlap": (0, 2**14)}
@@ -86,6 +83,10 @@ def _size_rule(size: dict[str, Any]) -> bool:
     )
 
 
+def _tiling(blend: dict[str, Any] | None) -> bool:
+    return blend is None or _whole(blend["tile"], 1, 2**20) and _whole(blend["overlap"], 0, blend["tile"] - 1)
+
+
 _RULES = {
     "network": lambda d: isinstance(d["network"]["name"], str),
     "size": lambda d: _size_rule(d["size"]),
@@ -94,6 +95,7 @@ _RULES = {
         and d["input"]["channel_order"] in ("RGB", "BGR")
         and bool(readings(d["input"].get("reading", {})))  # files that are older than the parameter have none
     ),
+    "tiling": lambda d: _tiling(d.get("tiling")),  # files that are older than it have none
     "output": lambda d: d["output"]["activation"] in ("Softmax", "Argmax"),
     "provenance": lambda d: isinstance(d["provenance"], dict),
     "classes": lambda d: (
@@ -246,15 +248,16 @@ class DescribedGeometry:
         return self.overlap // 2
 
     @classmethod
-    def of(cls, size: dict[str, Any]) -> "DescribedGeometry":
-        "That of the part `size` of a description."
-        if size["policy"] == "resize":
-            blend = {"tile": 512, "overlap": 0}  # one tile, the whole image
-            return cls(SizeRule(), *(size.get("tiling", blend)[key] for key in ("tile", "overlap")))
+    def of(cls, described: dict[str, Any]) -> "DescribedGeometry":
+        "That of a whole description; files that are older than its `tiling` say enough to tile well."
+        size, blend = described["size"], described.get("tiling")
+        if size["policy"] == "resize":  # one tile, the whole image
+            return cls(SizeRule(), *((blend["tile"], blend["overlap"]) if blend else (512, 0)))
         rule = SizeRule(size["divisor"], size["remainder"], size["margin"])
-        reach = max(size["overlap"] - rule.divisor, 0)
-        blend = {"tile": max(min(size["tile"]), 2 * reach + rule.divisor), "overlap": 0 if rule.margin else 2 * reach}
-        return cls(rule, *(size.get("tiling", blend)[key] for key in ("tile", "overlap")))
+        if blend:
+            return cls(rule, blend["tile"], blend["overlap"])
+        reach = 0 if rule.margin else max(size["overlap"] - rule.divisor, 0)
+        return cls(rule, max(*size["tile"], 2 * reach + rule.divisor), 2 * reach)
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-203
 @dataclass(frozen=True)
@@ -286,7 +289,8 @@ def described_config(described: dict[str, Any]) -> DescribedConfig:
     read, size, classes = described["input"], described["size"], described["classes"]
     trained = described["provenance"].get("config")
     trained = trained if isinstance(trained, dict) else {}
-    geometry = DescribedGeometry.of(size)
+    geometry = DescribedGeometry.of(described)
+    crop = [geometry.rule.input_size(1)] * 2 if size["policy"] == "native" else None
     return DescribedConfig(
         model_name=described["network"]["name"],
         num_channels=read["channels"],
@@ -294,14 +298,22 @@ def described_config(described: dict[str, Any]) -> DescribedConfig:
         reading=read.get("reading", {}),
         num_classes=len(classes),
         class_names=[c["name"] for c in classes],
-        palette=[c["color"] for c in classes],
+        palette=_palette([c["color"] for c in classes], trained.get("color")),
         geometry=geometry,
         tta=trained.get("tta") is True,
-        crop_size=[geometry.rule.input_size(1)] * 2 if size["policy"] == "native" else None,
+        crop_size=crop and (trained.get("crop_size") or crop),
         **_whole_image_size(size, trained),
     )
 
 
+def _palette(colors: list[list[int]], trained: Any) -> list[list[int]]:
+    "The palette, the training's own or the kit's, of which the classes have the first `colors`."
+    for palette in (trained, PALETTE):
+        if isinstance(palette, list) and palette and [palette[i % len(palette)] for i in range(len(colors))] == colors:
+            return palette
+    return colors
+
+# %% ../../nbs/inference/03_predictor.ipynb #cell-213
 def _whole_image_size(size: dict[str, Any], trained: dict[str, Any]) -> dict[str, Any]:
     "image_size and crop, (height, width) in a description, in the order that the training's parameters have."
     target, crop = size.get("image_size", [256, 256]), size.get("crop")
@@ -344,6 +356,29 @@ class OnnxPredictor(Predictor):
 
     def _forward(self, x: np.ndarray) -> np.ndarray:
         return compute(self.session, x, len(self.classes), _name_of(self.path or b""))
+
+# %% ../../nbs/inference/03_predictor.ipynb #cell-210
+def kept_places(checkpoint: Path, digest: str) -> list[Path]:
+    "Where the ONNX form of a checkpoint with the `file_digest` may lie, the first choice first."
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "unet_nb")
+    return [checkpoint.with_suffix(".onnx"), cache / f"{digest.partition(':')[2]}.onnx"]
+
+
+def note_of(place: Path) -> Path:
+    "The note beside a kept ONNX form."
+    return place.with_name(f"{place.name}.json")
+
+# %% ../../nbs/inference/03_predictor.ipynb #cell-211
+def kept_onnx(checkpoint: Path, digest: str) -> Path | None:
+    "The ONNX form that was kept for a checkpoint with the `file_digest`, whole and of these weights; None without one."
+    for place in kept_places(checkpoint, digest):
+        try:
+            note = read_json(note_of(place))
+        except (OSError, ValueError):
+            continue
+        if note.get("checkpoint") == digest and place.is_file() and note.get("onnx") == file_digest(place):
+            return place
+    return None
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-040
 def write_masks(path: str | Path, masks: list[np.ndarray]) -> None:
