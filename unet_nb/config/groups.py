@@ -45,7 +45,12 @@ class Params(BaseModel):
 
     heading: ClassVar[str] = ""
     model_config = ConfigDict(
-        extra="forbid", validate_assignment=True, protected_namespaces=(), allow_inf_nan=False, str_max_length=4096
+        extra="forbid",
+        validate_assignment=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        str_max_length=4096,
+        defer_build=True,  # what a group of a job checks is put together when it is first used, not at the import
     )
 
     @classmethod

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['READERS_DIFFER', 'Exported', 'write_model', 'open_model', 'open_with_opencv', 'export_sizes', 'check_export',
-           'gate_images', 'export', 'gate', 'opencv_differences']
+           'gate_images', 'export', 'gate', 'compare_file', 'check_differences', 'opencv_differences']
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-003
 import json
@@ -172,26 +172,38 @@ def export(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> Path:
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-034
 def gate(cfg: ExportConfig, net: SegmentationNet, file: Path, run: Run) -> pd.DataFrame:
-    """Compare `file` with `net`, and an ONNX file with what OpenCV makes of it; write parity.json.
-
-    Raises ValueError in words where a number is further from the network's than it may be.
-    """
+    "`compare_file` with the images of `cfg`, and parity.json in `run` of what was found."
     images = gate_images(cfg, run)
-    inputs, forward = (
-        gate_inputs(cfg.num_channels, export_sizes(cfg, net, images), images),
-        open_model(file, cfg.num_classes),
-    )
+    table = compare_file(cfg, net, file, images, run.warn)
+    write_json(run.path / "parity.json", table.to_dict("records"))
+    check_differences(cfg, table)
+    return table
+
+# %% ../../nbs/exporting/00_export.ipynb #cell-202
+def compare_file(
+    cfg: ExportConfig, net: SegmentationNet, file: Path, images: ImageSet, warn: Callable[[str], None]
+) -> pd.DataFrame:
+    """How far an exported `file` is from `net` on `gate_inputs`, and OpenCV's answers from ONNX Runtime's.
+
+    Raises ValueError in words where the readers of an ONNX file do not agree; one that OpenCV cannot read is told to
+    `warn`.
+    """
+    inputs = gate_inputs(cfg.num_channels, export_sizes(cfg, net, images), images)
+    forward = open_model(file, cfg.num_classes)
     table = compare(forward, as_function(net, compiled=False), inputs, cfg.eval_activate)
     if cfg.file_format == "ONNX" and cfg.eval_activate == "Softmax":
-        table["opencv"] = opencv_differences(file, forward, inputs, "float32", run.warn)
-    write_json(run.path / "parity.json", table.to_dict("records"))
+        table["opencv"] = opencv_differences(file, forward, inputs, "float32", warn)
+    return table
+
+
+def check_differences(cfg: ExportConfig, table: pd.DataFrame) -> None:
+    "Raise ValueError in words where a row of `compare_file` is further away than `TOLERANCE`."
     wrong = table[~(table.difference <= TOLERANCE)]  # a difference that is no number is wrong too
     if len(wrong):
         raise ValueError(
             f"{cfg.file_format}: the file does not give the checkpoint's answers and was not kept; largest "
             f"differences:\n{wrong.to_string(index=False)}"
         )
-    return table
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-201
 # How far another reader's answer may be from ONNX Runtime's, on probabilities: convolutions are computed another way,
