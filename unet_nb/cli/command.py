@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from unet_nb.runs.folder import Run
 
 # %% auto #0
-__all__ = ['cli', 'run', 'resume_run', 'sweep', 'export', 'plan', 'params', 'lab', 'runs', 'env', 'predict', 'doctor', 'upload',
-           'main']
+__all__ = ['cli', 'run', 'resume_run', 'prepare', 'sweep', 'export', 'plan', 'params', 'lab', 'runs', 'env', 'predict', 'doctor',
+           'upload', 'main']
 
 # %% ../../nbs/cli/00_command.ipynb #cell-005
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -143,6 +144,23 @@ def resume_run(run: str) -> None:
         click.echo(resume_ranks(run).path)
     else:
         click.echo(resume(run).path)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-900
+@cli.command()
+@click.argument("source")
+@click.option("-o", "--output", required=True, metavar="FOLDER", help="The data set that is made; it must not exist.")
+@_recipes_and_values
+def prepare(source: str, output: str, files: tuple[str, ...], params: tuple[tuple[str, str], ...]) -> None:
+    """Make a data set of SOURCE: a file, folder or zip archive of annotations that people drew with a tool.
+
+    What SOURCE is, is recognised; where it leaves something open, the parameter that says it is asked for (-p). The
+    command that trains on the data set is printed last.
+    """
+    from unet_nb.studies.launch import launch
+
+    run = launch("prepare", list(files), **dict(params) | {"source_path": source, "data_path": output})
+    click.echo(f"report: {run.path / 'report.html'}")
+    click.echo(f"unet_nb run train -f {shlex.quote(str(Path(output) / 'train.yaml'))}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-012
 _what_all_have = _together(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
@@ -253,6 +254,7 @@ PATHS = ("data_path", "output_path", "load_path", "checkpoint_file_path", "resum
 # %% ../../nbs/config/04_jobs.ipynb #cell-041
 from unet_nb.config.groups import (
     GROUPS,
+    AnnotationParams,
     AugmentParams,
     BenchmarkParams,
     CheckpointParams,
@@ -359,10 +361,15 @@ class InferMindirConfig(TwoStepParams, InferConfig):
     "The scores of a MINDIR file, in the zoo's two steps."
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-017
-class PrepareConfig(PrepareParams, ColorParams, SampleConfig, RunConfig):
+class PrepareConfig(AnnotationParams, PrepareParams, ColorParams, SampleConfig, RunConfig):
     "Originals as a data set that training reads; folds and network only to look at the result."
 
     unlisted = (ModelParams, InputParams, FoldParams, ColorParams, UploadParams)
+
+    @property
+    def subject(self) -> str:
+        "The folder that is made of a source, else as for every job."
+        return Path(self.data_path).name if self.source_path and self.data_path else super().subject
 
 
 class CrossValidateConfig(MembersParams, JobsParams, TrainConfig):

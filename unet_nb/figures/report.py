@@ -198,6 +198,7 @@ def run_report(run: Run, images: int = 50) -> str:
             *_scores(run),
             *_curves(run),
             *_predictions(run),
+            *_checks(run),
             *_images(run, images),
             *_parameters(run),
             *_environment(run),
@@ -276,6 +277,13 @@ def _curves(run: Run) -> list[str | Picture]:
 def _predictions(run: Run) -> list[str | Picture]:
     pictures = prediction_pictures(run)
     return ["# Predictions: the lowest scores and the highest", *pictures] if pictures else []
+
+# %% ../../nbs/figures/01_report.ipynb #cell-900
+def _checks(run: Run) -> list[str | Picture]:
+    "Outlines over the masks that were painted of them, for a preparation of annotations."
+    found = sorted((run.figures / "check").glob("*.png"))
+    pictures = [Picture(Image.open(file).convert("RGB"), file.stem[4:]) for file in found]
+    return ["# Outlines as they were drawn over the masks, the worst overlaps first", *pictures] if pictures else []
 
 # %% ../../nbs/figures/01_report.ipynb #cell-033
 def _images(run: Run, count: int) -> list[str | pd.DataFrame]:

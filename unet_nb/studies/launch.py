@@ -187,6 +187,7 @@ def resume(path: str | Path, how: Execute | None = None, /) -> Run:
 SPEAKING = (
     "ConfigError",
     "DataError",
+    "Question",
     "ValueError",
     "FileNotFoundError",
     "FileExistsError",
