@@ -19,6 +19,7 @@ import onnx
 import pandas as pd
 from mindspore import nn, ops
 
+# %% ../../nbs/exporting/00_export.ipynb #cell-203
 from ..config.geometry import size_error
 from ..config.groups import ConfigError
 from ..config.jobs import ExportConfig, PredictConfig

@@ -21,6 +21,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
+# %% ../../nbs/exporting/02_quantize.ipynb #cell-206
 from ..config.jobs import ExportConfig, PredictConfig
 from ..core.files import atomic_path, write_text
 from ..data.demo import demo_set

@@ -15,6 +15,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+# %% auto #0
+__all__ = ['member_paths', 'load_predictor', 'Wanted', 'output_files', 'plan_outputs', 'predict_file', 'PredictionNote',
+           'open_note', 'request_of', 'predict_files']
+
+# %% ../../nbs/inference/04_files.ipynb #cell-202
 from ..core.colors import color_mask
 from ..core.files import atomic_path, file_digest, read_json, write_json
 from ..core.locks import sole_writer
@@ -37,10 +42,6 @@ from ..runs.checkpoint_files import find_checkpoint
 
 if TYPE_CHECKING:
     from unet_nb.config.jobs import PredictConfig
-
-# %% auto #0
-__all__ = ['member_paths', 'load_predictor', 'Wanted', 'output_files', 'plan_outputs', 'predict_file', 'PredictionNote',
-           'open_note', 'request_of', 'predict_files']
 
 # %% ../../nbs/inference/04_files.ipynb #cell-007
 def member_paths(models: Sequence[str | Path]) -> list[Path]:

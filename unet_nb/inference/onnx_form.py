@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 import pandas as pd
 
+# %% ../../nbs/inference/05_onnx_form.ipynb #cell-200
 from ..config.datasets import dataset_of
 from ..config.geometry import native_description
 from ..config.groups import FetchCheckpointParams, FetchParams, KeepParams, RecordParams

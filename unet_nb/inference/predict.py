@@ -19,6 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
+# %% auto #0
+__all__ = ['tiling_for', 'predict_native', 'average_views', 'with_tta', 'ensemble', 'predict_network_scale', 'predict_image',
+           'to_size', 'open_new_images', 'Predictor', 'GrowingTiff', 'encode_probability', 'lay_over', 'predict_large']
+
+# %% ../../nbs/inference/01_predict.ipynb #cell-203
 from ..core.colors import overlay
 from ..core.errors import ConfigError
 from ..core.files import read_json, write_json
@@ -30,10 +35,6 @@ from .tiling import Forward, Span, Tiling, blended_spans, predict_bands
 
 if TYPE_CHECKING:
     from unet_nb.config.jobs import NetworkConfig, PredictConfig  # pydantic, which who has an exported file may lack
-
-# %% auto #0
-__all__ = ['tiling_for', 'predict_native', 'average_views', 'with_tta', 'ensemble', 'predict_network_scale', 'predict_image',
-           'to_size', 'open_new_images', 'Predictor', 'GrowingTiff', 'encode_probability', 'lay_over', 'predict_large']
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-015
 def tiling_for(
