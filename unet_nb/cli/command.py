@@ -456,6 +456,12 @@ _how_to_predict = _together(
         ),
     ),
     click.option(
+        "--scaling",
+        default="",
+        metavar="HOW",
+        help="How the images' values are scaled: image (by their own), type, or LOW,HIGH; default: as the model's.",
+    ),
+    click.option(
         "--tta/--no-tta", default=None, help="Average over flips and quarter turns (default: as the model was trained)."
     ),
     click.option(
@@ -482,6 +488,7 @@ def predict(
     color: bool,
     overlay: bool,
     choices: tuple[str, ...],
+    scaling: str,
     tta: bool | None,
     tile: int | None,
     threads: int | None,
@@ -492,9 +499,10 @@ def predict(
     An exported .onnx file, a checkpoint, a run folder, or several, which answer as one. Started again it goes on.
     """
     from unet_nb.core.reading import parse_reading
+    from unet_nb.core.scaling import parse_scaling
     from unet_nb.inference.files import Wanted, load_predictor, predict_files
 
-    given = {} if tta is None else {"tta": tta}
+    given = ({} if tta is None else {"tta": tta}) | ({"scaling": parse_scaling(scaling)} if scaling else {})
     predictor = load_predictor(models, tile, parse_reading(choices), threads, device_target=device, **given)
     for path in predict_files(predictor, images, output, Wanted(probabilities, challenge, color, overlay)):
         click.echo(path)

@@ -21,6 +21,7 @@ from ..core.colors import PALETTE
 from ..core.errors import ConfigError as ConfigError  # jobs and rooms take it from here
 from ..core.reading import check_labels, readings
 from ..core.registry import Registry
+from ..core.scaling import Scaling
 
 # %% auto #0
 __all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'Params', 'own_params', 'all_params', 'param', 'default_of',
@@ -252,6 +253,14 @@ class InputParams(Params):
         max_length=2,
     )
     channel_order: Literal["RGB", "BGR"] = param("RGB", "folder data: order of channels; BGR for the zoo's checkpoints")
+    scaling: str | dict = param("auto", "values to -1 … 1: auto, type, image (its own), {'low': 0, 'high': 4095}")
+
+    def _check_scaling(self) -> str | None:
+        try:
+            Scaling.from_json(self.scaling)
+        except ValueError as error:
+            return str(error)
+        return None
 
     def _check_extent(self) -> str | None:
         for name in ("image_size", "crop", "crop_size"):

@@ -35,6 +35,7 @@ from unet_nb.config.groups import (
 )
 from .values import RETIRED, parse_value, real_names, unknown_parameter
 from ..core.paths import is_url, url_error
+from ..core.scaling import Scaling
 from ..core.text import shortened
 
 # %% auto #0
@@ -198,6 +199,13 @@ class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
     def size_order(self) -> str:
         "Whether `image_size` and `crop` are [height, width] (hw) or [width, height] (wh): as the kind of data has it."
         return dataset_of(self).size_order
+
+    def _check_limits(self) -> str | None:
+        scaling = Scaling.from_json(self.scaling)
+        count = len(scaling.low)
+        if count <= 1 or count == self.num_channels * scaling.members:
+            return None
+        return f"scaling: {count} limits for num_channels {self.num_channels}; give one for all, or one a channel"
 
     def _check_demo(self) -> str | None:
         if self.data_path or self.demo_slices * self.demo_size**2 <= 2**30:

@@ -21,7 +21,7 @@ from ..core.paths import resolve_path
 from ..core.reading import Reading, readings
 from ..core.registry import Registry, import_plugins
 from .conversion import Conversion, convert_source, naming_preparation
-from .convert import convert_coco, convert_nuclei, png_bytes, safe_id
+from .convert import convert_coco, convert_nuclei, picture_file, safe_id
 from .demo import demo_set, write_demo
 from .folder import group_of_ids, load_folder, load_folder_split, load_instances, split_ids
 from .folds import cut_fold
@@ -164,7 +164,8 @@ def _look_at_samples(images: ImageSet, most: int) -> FirstLook:
 def _write_images(images: ImageSet, folder: Path, most: int = 8) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for i in evenly(len(images), most):
-        (folder / f"{safe_id(images.ids[i])}.png").write_bytes(png_bytes(images[i].image))
+        name, content = picture_file(safe_id(images.ids[i]), images[i].image)
+        (folder / name).write_bytes(content)
     return folder
 
 # %% ../../nbs/data/11_sources.ipynb #cell-014
@@ -372,22 +373,30 @@ class Nuclei(_Converted):
 # %% ../../nbs/data/11_sources.ipynb #cell-028
 @register_source("COCO")
 class Coco(_Converted):
-    "Images with COCO annotations, converted from `coco_dir` and `val_coco_dir` into train/ and val/."
+    """Images with COCO annotations, converted from `coco_dir` and `val_coco_dir` into train/ and val/.
+
+    Without `val_anno_json` the images of one file stay together, and training cuts them at `split`.
+    """
 
     def convert(self, spare: Path, log: Callable[[str], Any]) -> Conversion:
         cfg, target = self.cfg, self.target
         if cfg.source_path and not cfg.anno_json:
             return super().convert(spare, log)
-        for name in ("anno_json", "coco_dir", "val_anno_json", "val_coco_dir", "coco_classes"):
+        one = not (cfg.val_anno_json or cfg.val_coco_dir) and cfg.split < 1  # one file: training cuts it at split
+        for name in ("anno_json", "coco_dir", "coco_classes", *(() if one else ("val_anno_json", "val_coco_dir"))):
             if not getattr(cfg, name):
-                raise ConfigError(f"{name}: needed to convert COCO; params/unet_simple_coco.yaml shows how")
+                other = "; or set split below 1 to cut one annotation file in two" if name == "val_anno_json" else ""
+                raise ConfigError(f"{name}: needed to convert COCO; params/unet_simple_coco.yaml shows how{other}")
         options = {name: getattr(cfg, name) for name in ("crowd", "keep_empty", "keep_jpeg")} | self.shared(log)
         parts = {"train": (cfg.anno_json, cfg.coco_dir), "val": (cfg.val_anno_json, cfg.val_coco_dir)}
+        parts = {"": parts["train"]} if one else parts
         done = {
             part: convert_coco(resolve_path(anno), resolve_path(images), target / part, cfg.coco_classes, **options)
             for part, (anno, images) in parts.items()
         }
-        return Conversion(target, done, {"split": 1.0})
+        return Conversion(
+            target, {part or "images": found for part, found in done.items()}, {} if one else {"split": 1.0}
+        )
 
 # %% ../../nbs/data/11_sources.ipynb #cell-111
 @register_source("painted")
