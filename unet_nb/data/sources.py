@@ -76,7 +76,7 @@ class _Labelled:
         return resolve_path(key) if key.lower().endswith(".csv") else key or None
 
     def load(self) -> ImageSet:
-        "All labelled samples: images uint8/uint16 (H, W[, C]), masks uint8 (H, W) of class ids. Raises in words."
+        "All labelled samples: images (H, W[, C]), masks uint8 (H, W) of class ids. Raises in words."
         raise NotImplementedError(f"{type(self).__name__} needs a method load() that returns an ImageSet")
 
     def split(self) -> tuple[ImageSet, ImageSet]:

@@ -128,7 +128,7 @@ def config_for_model(given: dict[str, Any], kind: str) -> tuple[InferConfig, Pat
     provenance, homes = read_description(path)["provenance"], path.parents[:2]  # a training's checkpoints lie deeper
     params = next((p for home in homes if (p := home / "params.yaml").is_file()), path.parent / "params.yaml")
     try:
-        described = config(**_taken(config, provenance["config"])).model_dump()
+        described = config(**{"scaling": "type"} | _taken(config, provenance["config"])).model_dump()  # older: by type
     except (KeyError, TypeError, AttributeError, ConfigError) as e:
         raise ValueError(f"{path}: the configuration in its description cannot be used: {e}") from None
     kept = load_params(params, job="export").model_dump() if params.is_file() else {}
@@ -271,7 +271,7 @@ def output_sides(cfg: NetworkConfig, x: np.ndarray) -> list[int]:
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-018
 def network_inputs(cfg: PredictConfig, image: np.ndarray) -> list[np.ndarray]:
-    """What the evaluation feeds the network of `cfg` for an image uint8/uint16 (H, W[, C]).
+    """What the evaluation feeds the network of `cfg` for an image (H, W[, C]).
 
     Float32 (1, C, H', W') each; several for tiles and test-time augmentation.
     """
