@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import importlib.util
 import re
+import signal
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['ShortTraceback', 'short_errors', 'out_of_memory', 'error_text']
+__all__ = ['ShortTraceback', 'ConfigError', 'RunFailed', 'short_errors', 'out_of_memory', 'error_text', 'stop_signals']
 
 # %% ../../nbs/core/00_errors.ipynb #cell-005
 class ShortTraceback:
@@ -23,6 +25,17 @@ class ShortTraceback:
 
     def _render_traceback_(self) -> list[str]:
         return _short_traceback(self)
+
+# %% ../../nbs/core/00_errors.ipynb #cell-200
+class ConfigError(ShortTraceback, ValueError):
+    """A parameter that does not exist, has a wrong value, or does not go with the others.
+
+    The message says which and what to do.
+    """
+
+# %% ../../nbs/core/00_errors.ipynb #cell-201
+class RunFailed(ShortTraceback, RuntimeError):
+    "A run notebook stopped with an error; the message is the notebook's, and says where the run folder is."
 
 # %% ../../nbs/core/00_errors.ipynb #cell-006
 def _short_traceback(error: BaseException) -> list[str]:
@@ -93,3 +106,14 @@ def error_text(error: BaseException) -> str:
         return str(error) or type(error).__name__
     places = [str(place) for place in (error.filename, error.filename2) if place is not None]
     return ": ".join([*[" → ".join(places)][: len(places)], _SYSTEM.get(error.errno, error.strerror)])
+
+# %% ../../nbs/core/00_errors.ipynb #cell-302
+def stop_signals(*others: int) -> tuple[int, ...]:
+    """The signals that ask a run to end: SIGTERM (a scheduler, `kill`), SIGHUP (a lost connection), and `others`.
+
+    Without SIGHUP where it is ignored, as under `nohup`; none outside the main thread, which alone can handle them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return ()
+    lost = getattr(signal, "SIGHUP", None)  # Windows has none
+    return (*others, signal.SIGTERM, *([] if lost is None or signal.getsignal(lost) is signal.SIG_IGN else [lost]))

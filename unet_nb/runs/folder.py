@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import html
 import os
 import platform
@@ -16,9 +15,8 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timezone
 from importlib import metadata
@@ -35,7 +33,7 @@ from ..core.text import duration, printable, shortened
 from ..core.text import echo as _print
 
 # %% auto #0
-__all__ = ['COLORS', 'git_state', 'env_info', 'Run', 'stop_signals', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
+__all__ = ['COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
            'version_changes', 'folders_by_start', 'list_runs', 'newest_run']
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-302
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
 
 from ..config.datasets import data_name
 from ..config.recipes import load_params
-from ..core.errors import error_text, short_errors
+from ..core.errors import error_text, short_errors, stop_signals
 from ..core.paths import fitting_name, resolve_path, shipped_dir, work_dir
 from ..core.storage import UploadError, fetch, others
 from ..core.storage import upload as upload_folder
@@ -278,7 +276,7 @@ def _older_version_writes(run: Run) -> bool:
     "Whether a process of an earlier version of the kit works in the folder: its lock was on log.txt."
     try:
         with open(run.path / "log.txt", "rb") as log:
-            return _flock(log, fcntl.LOCK_SH) is False
+            return _flock(log, shared=True) is False
     except OSError:
         return False
 
@@ -341,17 +339,6 @@ _FULL = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the disk has become read-only",
 }
-
-# %% ../../nbs/runs/00_folder.ipynb #cell-106
-def stop_signals(*others: int) -> tuple[int, ...]:
-    """The signals that ask a run to end: SIGTERM (a scheduler, `kill`), SIGHUP (a lost connection), and `others`.
-
-    Without SIGHUP where it is ignored, as under `nohup`; none outside the main thread, which alone can handle them.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return ()
-    lost = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
-    return (*others, signal.SIGTERM, *lost)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-107
 @contextmanager
@@ -585,22 +572,6 @@ def version_changes(run: Run) -> list[str]:
     "Packages that have another version now than when the run began, in words."
     before, now = run.env["packages"], env_info()["packages"]
     return [f"{name} {before.get(name)} → {now[name]}" for name in now if name in before and before[name] != now[name]]
-
-# %% ../../nbs/runs/00_folder.ipynb #cell-108
-@patch
-def data_found(self: Run, values: Mapping[str, Any]) -> dict[str, str]:
-    """Relative paths among `values` that lead nowhere here, but did where the run was started, as absolute ones.
-
-    Only data are looked for there: nothing is imported or executed, since a run folder may be somebody else's.
-    """
-    start, found = Path(str(self.env.get("work_dir") or "")), {}
-    for name in ("data_path", "group_key", "resume_ckpt"):
-        path = str(values.get(name) or "")
-        there = start / path
-        if start.is_absolute() and path and not resolve_path(path).exists() and there.exists():
-            found[name] = str(there)
-            _print(f"{name}: {path} is not here; the run was started in {start}, so it is taken from there")
-    return found
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-043
 COLORS = {"done": "#009e73", "running": "#0072b2", "created": "#0072b2", "interrupted": "#e69f00"}

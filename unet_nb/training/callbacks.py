@@ -18,11 +18,11 @@ import mindspore as ms
 import pandas as pd
 
 from ..config.jobs import TrainConfig
-from ..core.errors import ShortTraceback
+from ..core.errors import ShortTraceback, stop_signals
 from ..core.files import write_text
 from ..core.text import duration
 from ..runs.checkpoint import not_a_number, save_checkpoint
-from ..runs.folder import Run, stop_signals
+from ..runs.folder import Run
 from .events import Callback
 
 # %% auto #0

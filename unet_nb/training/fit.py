@@ -23,6 +23,7 @@ from mindspore import nn, ops
 # %% ../../nbs/training/05_fit.ipynb #cell-081
 from ..config.groups import ConfigError, OptimizerParams
 from ..config.jobs import TrainConfig, ways_text
+from ..core.errors import stop_signals
 from ..core.files import file_digest, read_json, write_json
 from ..core.scaling import Scaling, fits, number_kind
 from ..data.doctor import quick_checks
@@ -33,16 +34,14 @@ from ..data.sources import source_of
 from ..data.weights import balanced_weights, class_frequencies
 from ..figures.plots import history_figure, save_figure, values_figure
 from ..figures.report import reported
+from ..inference.onnx_form import keep_onnx, onnx_form
 from ..models.blocks import SegmentationNet
 from ..models.function import as_function
 from ..models.losses import create_loss
 from ..models.registry import create_model, network_arguments
 from unet_nb.runs.checkpoint import (
     Checkpoint,
-    checkpoint_name,
     fetch_checkpoint,
-    find_checkpoint,
-    list_checkpoints,
     load_checkpoint,
     load_network,
     load_optimizer,
@@ -51,7 +50,8 @@ from unet_nb.runs.checkpoint import (
     save_checkpoint,
     warn_of_foreign,
 )
-from ..runs.folder import Run, reopen, stop_signals, version_changes
+from ..runs.checkpoint_files import checkpoint_name, find_checkpoint, list_checkpoints
+from ..runs.folder import Run, reopen, version_changes
 
 # %% ../../nbs/training/05_fit.ipynb #cell-082
 from ..runtime.device import setup_device
@@ -597,7 +597,25 @@ def _finish(trainer: Trainer, evaluation: Evaluation | None, val: ImageSet) -> d
     facts = {"epoch": trainer.epoch, "train_seconds": round(trainer.seconds, 2), "best": best}
     scores = evaluation.write(facts) if evaluation else score_into(run, as_function(trainer.net), cfg, val, facts)
     save_figure(history_figure(run.history), run.figures / "history.png")
+    _keep_onnx_form(trainer, val)
     return scores
+
+# %% ../../nbs/training/05_fit.ipynb #cell-200
+def _keep_onnx_form(trainer: Trainer, val: ImageSet) -> None:
+    "Put the ONNX form of the best network, else the newest, beside its checkpoint; say it where there is none."
+    cfg, folder = trainer.cfg, trainer.run.checkpoints
+    if cfg.device_target != "CPU" or not list_checkpoints(folder):
+        return  # the first prediction makes it, on a processor; a rank that saves nothing has nothing to keep
+    best = folder / "best.ckpt"
+    checkpoint = load_checkpoint(best if best.is_file() else list_checkpoints(folder)[-1])
+    net = create_model(cfg)
+    load_network(net, checkpoint)
+    try:
+        content = onnx_form(cfg, net.set_train(False), checkpoint, val)
+    except ValueError as e:
+        trainer.run.log(f"{checkpoint.path.name}: has no ONNX form, so each prediction will start MindSpore: {e}")
+        return
+    keep_onnx(content, checkpoint.path, file_digest(checkpoint.path))
 
 # %% ../../nbs/training/05_fit.ipynb #cell-035
 def _check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
