@@ -20,13 +20,13 @@ from ..core.reading import check_labels, readings
 from ..core.registry import Registry
 
 # %% auto #0
-__all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', 'Params', 'own_params', 'all_params', 'param',
-           'default_of', 'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'ModelParams',
-           'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams',
-           'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ColorParams',
-           'CheckpointParams', 'ExportParams', 'ModelFileParams', 'TwoStepParams', 'CompareParams', 'JobsParams',
-           'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams',
-           'FetchCheckpointParams']
+__all__ = ['GROUPS', 'Size', 'OBJECT_PARTS', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', 'Params', 'own_params',
+           'all_params', 'param', 'default_of', 'ClassParams', 'DataParams', 'DemoParams', 'FoldParams',
+           'PrepareParams', 'ModelParams', 'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams',
+           'EpochParams', 'KeepParams', 'ResumeParams', 'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams',
+           'ScoreParams', 'FigureParams', 'ColorParams', 'CheckpointParams', 'ExportParams', 'ModelFileParams',
+           'TwoStepParams', 'CompareParams', 'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams',
+           'DeviceParams', 'UploadParams', 'FetchParams', 'FetchCheckpointParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-006
 class ConfigError(ShortTraceback, ValueError):
@@ -82,6 +82,14 @@ def default_of(field: FieldInfo) -> Any:
 # %% ../../nbs/config/00_groups.ipynb #cell-029
 Size = list[int]
 
+# By the name of a formulation, the parts into which it divides every object of a class; see `data.targets`.
+OBJECT_PARTS = {
+    "none": ("",),
+    "border": ("inner", "border"),
+    "contact": ("apart", "contact"),
+    "distance": ("rim", "outer", "inner", "core"),
+}
+
 
 class ClassParams(Params):
     "What the classes are."
@@ -90,6 +98,14 @@ class ClassParams(Params):
     num_classes: int = param(2, "number of classes, background included", ge=2, le=255)
     ignore_index: int = param(255, "class id of pixels that count neither in the loss nor in the scores", ge=0, le=255)
     coco_classes: list[str] = param([], "COCO: names of the classes, background first; the index is a mask's value")
+    objects: Literal["none", "border", "contact", "distance"] = param(
+        "none", "parts of numbered objects that are learnt, so that those that touch come apart: border, contact, distance"
+    )
+
+    @property
+    def num_outputs(self) -> int:
+        "Channels of the network's output: the background, and the parts of every other class."
+        return 1 + len(OBJECT_PARTS[self.objects]) * (self.num_classes - 1)
 
     def _check_names(self) -> str | None:
         if not self.coco_classes or len(self.coco_classes) == self.num_classes:

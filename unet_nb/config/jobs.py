@@ -184,6 +184,11 @@ class NetworkConfig(InputParams, ModelParams, JobConfig):
     def _check_level(self) -> str | None:
         return level_error(self)
 
+    def _check_objects(self) -> str | None:
+        if self.objects == "none" or self.crop_size:
+            return None
+        return f"objects: {self.objects} is a matter of pixels, so images are not resized; set crop_size too, [128, 128]"
+
 # %% ../../nbs/config/04_jobs.ipynb #cell-010
 class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
     "A data set, split and read for a network."

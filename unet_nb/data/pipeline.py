@@ -21,6 +21,7 @@ from ..core.errors import short_errors
 from .augment import build_augment, random_crop
 from .samples import ImageSet, Sample, preprocess_zoo, scale_image, set_channels
 from .sources import source_of
+from .targets import with_targets
 from .weights import border_weights, foreground_crop
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-007
@@ -105,6 +106,7 @@ class TrainBatches:
     """
 
     def __init__(self, cfg: TrainConfig, images: ImageSet, rank: int = 0, ranks: int = 1):
+        images = images if cfg.objects == "none" else with_targets(images, cfg, source_of(cfg).instances(training=True))
         self.cfg, self.images, self.rank, self.ranks = cfg, images, rank, ranks
         self.batch = cfg.device_batch
         self.augment, self.epoch = build_augment(cfg), 0
