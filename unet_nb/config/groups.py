@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -63,9 +66,14 @@ def own_params(group: type[Params]) -> list[str]:
     return [name for name in inspect.get_annotations(group) if name in group.model_fields]
 
 
-def all_params() -> dict[str, FieldInfo]:
+def all_params() -> Mapping[str, FieldInfo]:
     "Every parameter of the kit by name, group by group."
-    return {name: group.model_fields[name] for group in GROUPS for name in own_params(group)}
+    return _params_of(tuple(GROUPS))
+
+
+@cache  # each look at a name asks for all of them
+def _params_of(groups: tuple[type[Params], ...]) -> Mapping[str, FieldInfo]:
+    return MappingProxyType({name: group.model_fields[name] for group in groups for name in own_params(group)})
 
 # %% ../../nbs/config/00_groups.ipynb #cell-028
 def param(default: Any, help: str, **limits: Any) -> Any:

@@ -262,12 +262,15 @@ def _scores(run: Run) -> list[str | pd.DataFrame]:
 
 # %% ../../nbs/figures/01_report.ipynb #cell-032
 def _curves(run: Run) -> list[str | Picture]:
-    history = run.history
-    return (
-        []
-        if history.empty
-        else ["# Training", Picture(history_figure(history), narrow=history_figure(history, columns=1))]
-    )
+    history, drawn_already = run.history, run.path / "figures/history.png"
+    if history.empty:
+        return []
+    if run.status["state"] == "done" and drawn_already.is_file():  # of an unfinished run it may be an older one
+        with Image.open(drawn_already) as file:
+            wide = file.convert("RGB")
+    else:
+        wide = history_figure(history)
+    return ["# Training", Picture(wide, narrow=history_figure(history, columns=1))]
 
 # %% ../../nbs/figures/01_report.ipynb #cell-102
 def _predictions(run: Run) -> list[str | Picture]:

@@ -21,6 +21,7 @@ from fastcore.basics import patch
 from ..config.jobs import PredictConfig
 from ..core.colors import color_mask
 from ..core.files import atomic_path, file_digest, read_json, write_json
+from ..core.locks import sole_writer
 from ..core.paths import resolve_path
 from ..core.reading import readings
 from ..data.images import SUFFIXES, DataError
@@ -33,7 +34,6 @@ from unet_nb.inference.predict import (
     open_new_images,
     predict_image,
     predict_large,
-    sole_writer,
     tiling_for,
 )
 from .tiling import Forward, Tiling

@@ -4,18 +4,15 @@
 
 # %% auto #0
 __all__ = ['tiling_for', 'predict_native', 'average_views', 'with_tta', 'ensemble', 'predict_network_scale', 'predict_image',
-           'to_size', 'open_new_images', 'sole_writer', 'GrowingTiff', 'encode_probability', 'lay_over',
-           'predict_large']
+           'to_size', 'open_new_images', 'GrowingTiff', 'encode_probability', 'lay_over', 'predict_large']
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-003
-import fcntl
 import hashlib
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -27,12 +24,12 @@ from ..config.groups import ConfigError
 from ..config.jobs import NetworkConfig, PredictConfig
 from ..core.colors import overlay
 from ..core.files import read_json, write_json
+from ..core.locks import sole_writer
 from ..core.reading import readings
 from ..data.images import ImageFile
 from ..data.pipeline import preprocess_for_network
 from ..data.samples import open_images, resize_image, scale_image, set_channels
 from .tiling import Forward, Span, Tiling, blended_spans, predict_bands
-from ..runs.folder import _flock
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-015
 def tiling_for(
@@ -137,40 +134,6 @@ def to_size(probabilities: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def open_new_images(cfg: PredictConfig, source: str | Path) -> ImageFile:
     "The pictures of a new file, read as the training images of `cfg` were, see `open_images`."
     return open_images(source, readings(cfg.reading)[0], cfg.num_channels, cfg.channel_order)
-
-# %% ../../nbs/inference/01_predict.ipynb #cell-057
-@contextmanager
-def sole_writer(path: str | Path) -> Iterator[None]:
-    """The right to write to `path`, a file or folder, until the block or the process ends.
-
-    Raises FileExistsError in words if another process has it.
-    """
-    path = Path(path)
-    lock = path / ".writer" if path.is_dir() else path.with_name(f".{path.name}.writer")
-    while True:
-        file = open(lock, "a+", encoding="utf-8")
-        if not _flock(file, fcntl.LOCK_EX):
-            file.seek(0)
-            holder = file.read() or "another process"
-            file.close()
-            raise FileExistsError(
-                f"{path}: {holder} writes to it; let it end, or end it first, or choose another place"
-            )
-        try:
-            current = os.path.samestat(os.stat(lock), os.fstat(file.fileno()))  # no: its holder has just removed it
-        except FileNotFoundError:
-            current = False
-        if current:
-            break
-        file.close()
-    try:
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        file.close()
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-058
 class GrowingTiff:
