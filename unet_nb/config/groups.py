@@ -27,9 +27,9 @@ __all__ = ['GROUPS', 'Size', 'OBJECT_PARTS', 'ModelName', 'LOSSES', 'LossName', 
            'all_params', 'param', 'default_of', 'ClassParams', 'DataParams', 'DemoParams', 'FoldParams',
            'PrepareParams', 'ModelParams', 'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams',
            'EpochParams', 'KeepParams', 'ResumeParams', 'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams',
-           'ScoreParams', 'FigureParams', 'ColorParams', 'CheckpointParams', 'ExportParams', 'ModelFileParams',
-           'TwoStepParams', 'CompareParams', 'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams',
-           'DeviceParams', 'UploadParams', 'FetchParams', 'FetchCheckpointParams']
+           'ScoreParams', 'FigureParams', 'ObjectParams', 'ColorParams', 'CheckpointParams', 'ExportParams',
+           'ModelFileParams', 'TwoStepParams', 'CompareParams', 'JobsParams', 'MembersParams', 'BenchmarkParams',
+           'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams', 'FetchCheckpointParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-006
 class ConfigError(ShortTraceback, ValueError):
@@ -107,7 +107,7 @@ class ClassParams(Params):
     ignore_index: int = param(255, "class id of pixels that count neither in the loss nor in the scores", ge=0, le=255)
     coco_classes: list[str] = param([], "COCO: names of the classes, background first; the index is a mask's value")
     objects: Literal["none", "border", "contact", "distance"] = param(
-        "none", "parts of numbered objects that are learnt, so that those that touch come apart: border, contact, distance"
+        "none", "parts of numbered objects, learnt to tell them apart: border, contact, distance"
     )
 
     @property
@@ -408,6 +408,21 @@ class FigureParams(Params):
 
     heading = "The scores"
     show_eval: bool = param(False, "draw every validation image with label, prediction and errors")
+
+# %% ../../nbs/config/00_groups.ipynb #cell-200
+class ObjectParams(Params):
+    "How objects are made of probabilities, see `inference.objects`."
+
+    heading = "The scores"
+    object_threshold: float | None = param(
+        None, "objects: foreground above this probability; None: chosen in training, else 0.5", ge=0, lt=1
+    )
+    object_seeds: float | None = param(
+        None, "objects: seeds above this (objects none: pixels of a neck); None: chosen in training", ge=0
+    )
+    object_min_size: int | None = param(
+        None, "objects: those of fewer pixels are dropped; None: chosen in training, else 1", ge=0
+    )
 
 # %% ../../nbs/config/00_groups.ipynb #cell-039
 class ColorParams(Params):

@@ -25,6 +25,7 @@ from unet_nb.config.groups import (
     FoldParams,
     InputParams,
     ModelParams,
+    ObjectParams,
     Params,
     RunParams,
     ScoreParams,
@@ -205,7 +206,7 @@ class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
         return f"demo_size: {stack} are more than a gigabyte; make them fewer or smaller"
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-011
-class PredictConfig(ColorParams, ScoreParams, DeviceParams, SampleConfig):
+class PredictConfig(ColorParams, ObjectParams, ScoreParams, DeviceParams, SampleConfig):
     "A network that predicts images, and how they are scored and coloured."
 
 
@@ -347,6 +348,11 @@ class ExportConfig(ExportParams, CheckpointParams, FetchCheckpointParams, FetchP
     "A checkpoint as an exported file."
 
     unlisted = (ModelParams, InputParams, DemoParams, ColorParams)
+
+    def _check_activation(self) -> str | None:
+        if self.objects == "none" or self.eval_activate == "Softmax":
+            return None
+        return f"eval_activate: objects are made of probabilities, so with objects: {self.objects} export Softmax"
 
 
 class InferConfig(ModelFileParams, FetchParams, ScoringConfig, RunConfig):

@@ -10,6 +10,7 @@ __all__ = ['PATHS', 'size_description', 'description', 'Exported', 'write_model'
 # %% ../../nbs/exporting/00_export.ipynb #cell-003
 import hashlib
 import json
+from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -31,7 +32,9 @@ from ..core.reading import readings
 from ..data.demo import demo_set
 from ..data.pipeline import load_split
 from ..data.samples import ImageSet, resize_image, scale_image, set_channels
+from ..data.targets import channel_names
 from ..figures.report import reported
+from ..inference.objects import ObjectRule
 from ..inference.onnx_graph import TOLERANCE, to_onnx
 from ..inference.predictor import KEY, SCHEMA, OnnxPredictor, as_probabilities
 from ..inference.tiling import Forward
@@ -67,6 +70,7 @@ def description(cfg: PredictConfig, net: SegmentationNet, checkpoint: Checkpoint
         "size": size_description(cfg),
         "output": {"activation": cfg.eval_activate},
         "classes": [{"name": name, "color": cfg.palette[i % len(cfg.palette)]} for i, name in enumerate(names)],
+        **_object_part(cfg),
         "scores": {k: v for k, v in history[-1].items() if k in ("dice_coeff", "iou", "mean_dice", "mean_iou")},
         "provenance": {
             "checkpoint": checkpoint.path.name,
@@ -79,6 +83,13 @@ def description(cfg: PredictConfig, net: SegmentationNet, checkpoint: Checkpoint
             "config": _trained_with(cfg, checkpoint),
         },
     }
+
+
+def _object_part(cfg: PredictConfig) -> dict[str, Any]:
+    "How objects are made of the output, where it was trained for them: names of the channels, and the rule."
+    if cfg.objects == "none":
+        return {}
+    return {"objects": {"channels": channel_names(cfg.class_names, cfg.objects), **asdict(ObjectRule.of(cfg))}}
 
 
 def _trained_with(cfg: PredictConfig, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -279,7 +290,7 @@ def export(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> Path:
 def gate(cfg: ExportConfig, net: SegmentationNet, file: Path, run: Run) -> pd.DataFrame:
     "Compare `file` with `net`, write parity.json, and raise ValueError where they differ by more than `TOLERANCE`."
     table = compare(
-        open_model(file, cfg.num_classes),
+        open_model(file, cfg.num_outputs),
         as_function(net),
         gate_inputs(cfg, net, gate_images(cfg, run)),
         cfg.eval_activate,

@@ -154,7 +154,7 @@ def _write_variants(
         files["ONNX"], folder / f"{cfg.file_name}_int8.onnx", _calibration_inputs(cfg, train)
     )
     return {"checkpoint": (checkpoint.path, as_function(net))} | {
-        name: (path, open_model(path, cfg.num_classes)) for name, path in files.items()
+        name: (path, open_model(path, cfg.num_outputs)) for name, path in files.items()
     }
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-019

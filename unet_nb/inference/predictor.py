@@ -14,6 +14,7 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from ..core.colors import overlay
 from ..core.reading import parse_reading, readings
 from ..data.images import ImageFile
 from ..data.samples import open_images, preprocess_zoo, resize_image, scale_image, set_channels
+from ..data.targets import class_probabilities
+from .objects import Labelled, ObjectRule, find_objects, rule_of
 from .tiling import Tiling, cut_spans, predict_bands
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-006
@@ -93,6 +96,7 @@ _RULES = {
     ),
     "output": lambda d: d["output"]["activation"] in ("Softmax", "Argmax"),
     "provenance": lambda d: isinstance(d["provenance"], dict),
+    "objects": lambda d: bool(rule_of(d)),
     "classes": lambda d: (
         0 < len(d["classes"]) < 256
         and all(
@@ -144,7 +148,7 @@ def check_tensors(session: onnxruntime.InferenceSession, described: dict[str, An
     "Raise ValueError unless the graph reads and writes what its description says."
     channels, classes, activation = (
         described["input"]["channels"],
-        len(described["classes"]),
+        len(described.get("objects", {}).get("channels") or described["classes"]),
         described["output"]["activation"],
     )
     inputs, outputs = [
@@ -188,6 +192,7 @@ class OnnxPredictor:
         check_tensors(self.session, self.described, path)
         self.provider = self.session.get_providers()[0]
         self.classes = [c["name"] for c in self.described["classes"]]
+        self.rule = rule_of(self.described)
 
     def __repr__(self) -> str:
         return (
@@ -196,7 +201,7 @@ class OnnxPredictor:
         )
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        "The network alone: (N, C, H, W) float32 in [-1, 1] -> probabilities (N, K, H', W') float32."
+        "The network alone: (N, C, H, W) float32 in [-1, 1] -> probabilities of its channels (N, K, H', W') float32."
         try:
             (output,) = self.session.run(None, {self.session.get_inputs()[0].name: np.ascontiguousarray(x, np.float32)})
         except Exception as e:
@@ -216,6 +221,21 @@ def predict(self: OnnxPredictor, image: np.ndarray) -> np.ndarray:
 
     ValueError for other images.
     """
+    return class_probabilities(self.channels(image), self.rule.objects)
+
+
+@patch
+def objects(self: OnnxPredictor, image: np.ndarray, **rule: float) -> Labelled:
+    """Numbered objects of an image as `predict` takes it, by the rule in the file, of which `rule` may replace numbers.
+
+    `rule`: threshold, seeds, min_size, see `inference.objects.ObjectRule`.
+    """
+    return find_objects(self.channels(image), replace(self.rule, **rule))
+
+
+@patch
+def channels(self: OnnxPredictor, image: np.ndarray) -> np.ndarray:
+    "Probabilities float32 (C, H, W) of the network's channels, as `predict`; without `objects` they are the classes."
     if self.described["input"]["channel_order"] == "BGR" and image.ndim == 3:
         image = image[..., [2, 1, 0, *range(3, image.shape[2])][: image.shape[2]]]
     scaled = set_channels(scale_image(image), self.described["input"]["channels"])

@@ -37,6 +37,7 @@ from ..models.losses import create_loss
 from ..models.registry import create_model, network_arguments
 from unet_nb.runs.checkpoint import (
     Checkpoint,
+    amend_config,
     checkpoint_name,
     fetch_checkpoint,
     find_checkpoint,
@@ -74,7 +75,7 @@ from unet_nb.training.callbacks import (
     evaluation_due,
     write_history,
 )
-from .evaluate import Evaluation, evaluate, score_into
+from .evaluate import Evaluation, choose_objects, evaluate, score_into
 from .events import Callback, Callbacks, StepFunction
 from .profile import Profiler
 from .trackers import Tracker, check_tracker
@@ -390,7 +391,7 @@ def train_epochs(trainer: Trainer, batches: TrainBatches, val: ImageSet, events:
             if stop.asked:
                 _stop(trainer)
             loss, scores = trainer.end_epoch(), None
-            if evaluation_due(cfg, trainer.epoch) and trainer.epoch == cfg.num_epochs:
+            if evaluation_due(cfg, trainer.epoch) and trainer.epoch == cfg.num_epochs and cfg.objects == "none":
                 scores = (evaluation := Evaluation(trainer.run, cfg)).score(forward, val)
             elif evaluation_due(cfg, trainer.epoch):
                 scores = evaluate(forward, cfg, val, ranks=trainer.ranks)
@@ -455,7 +456,9 @@ def fit(
     with run.listening(events.on_log), reported(run):
         trainer, batches, val = _prepare(cfg, run)
         with _fit_events(trainer, events) as result:
-            result |= _finish(trainer, train_epochs(trainer, batches, val, events), val)
+            evaluation = train_epochs(trainer, batches, val, events)
+            _choose_objects(trainer, batches.images)
+            result |= _finish(trainer, evaluation, val)
         run.set_status("done")
     return run
 
@@ -519,6 +522,25 @@ def _finish(trainer: Trainer, evaluation: Evaluation | None, val: ImageSet) -> d
     scores = evaluation.write(facts) if evaluation else score_into(run, as_function(trainer.net), cfg, val, facts)
     save_figure(history_figure(run.history), run.figures / "history.png")
     return scores
+
+# %% ../../nbs/training/05_fit.ipynb #cell-200
+def _choose_objects(trainer: Trainer, train: ImageSet) -> None:
+    "Where objects are learnt, choose what of their rule is left open, and write it into the last and the best checkpoint."
+    cfg, run = trainer.cfg, trainer.run
+    if cfg.objects == "none":
+        return
+    names = ("object_threshold", "object_seeds", "object_min_size")
+    paths = [*list_checkpoints(run.checkpoints)[-1:], *run.checkpoints.glob("best.ckpt")] if trainer.ranks.is_main else []
+    for path in paths if any(getattr(cfg, name) is None for name in names) else []:
+        checkpoint, net = load_checkpoint(path), create_model(cfg)
+        load_network(net, checkpoint)
+        found, score = choose_objects(as_function(net), cfg, train)
+        chosen = {name: found[name] if getattr(cfg, name) is None else getattr(cfg, name) for name in names}
+        amend_config(checkpoint, **chosen)
+        shown = ", ".join(f"{name} {value}" for name, value in chosen.items())
+        run.log(f"objects of {path.name}: {shown}; average precision {score:.4f} on training images")
+        if path == paths[0]:
+            trainer.cfg = cfg.replace(**chosen)
 
 # %% ../../nbs/training/05_fit.ipynb #cell-035
 def _check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
