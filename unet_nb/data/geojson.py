@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.files import json_text, parse_json, write_text
+from ..core.files import atomic_path, json_text, parse_json
 from unet_nb.data.annotated import (
     AnnotatedImage,
     Annotations,
@@ -243,10 +243,22 @@ def _feature(o: DrawnObject, color: Sequence[int]) -> dict:
     }
 
 # %% ../../nbs/data/18_geojson.ipynb #cell-029
-def write_geojson(path: Path, objects: Sequence[DrawnObject], colors: Sequence[Sequence[int]]) -> None:
+def write_geojson(
+    path: Path,
+    objects: Sequence[DrawnObject],
+    colors: Sequence[Sequence[int]],
+    pages: Sequence[int] | None = None,  # of a stack, from 0, of each object
+) -> None:
     """Write objects as a GeoJSON FeatureCollection for QuPath (File › Import objects).
 
-    Annotations with class and colour. `read_geojson` gives the same pixels.
+    Annotations with class and colour, one after the other, so that many need little memory. `read_geojson` gives the
+    same pixels.
     """
-    features = [_feature(o, colors[o.class_id % len(colors)]) for o in objects]
-    write_text(path, json_text({"type": "FeatureCollection", "features": features}) + "\n")
+    with atomic_path(path) as beside, open(beside, "w", encoding="utf-8") as file:
+        file.write('{"type": "FeatureCollection", "features": [')
+        for i, o in enumerate(objects):
+            feature = _feature(o, colors[o.class_id % len(colors)])
+            if pages is not None:
+                feature["geometry"]["plane"] = {"c": -1, "z": pages[i], "t": 0}
+            file.write((", " if i else "") + json_text(feature))
+        file.write("]}\n")

@@ -363,17 +363,27 @@ def _object_roi(o: DrawnObject, position: int, color: Sequence[int]) -> Any:
 
 # %% ../../nbs/data/17_imagej.ipynb #cell-040
 def write_imagej(
-    path: Path, objects: Sequence[DrawnObject], colors: Sequence[Sequence[int]], page: int | None = None
+    path: Path,
+    objects: Sequence[DrawnObject],
+    colors: Sequence[Sequence[int]],
+    page: int | Sequence[int] | None = None,
+    allow_empty: bool = False,
 ) -> None:
     """Write objects as a RoiSet.zip for Fiji's ROI Manager.
 
-    One ROI each, composites where there are holes or several pieces; group: the class id; `page` of a stack, from 0.
-    `read_imagej` gives the same pixels. Raises DataError for no objects.
+    One ROI each, composites where there are holes or several pieces; group: the class id; `page` of a stack, from 0, of
+    all objects or of each. `read_imagej` gives the same pixels. Raises DataError for no objects, unless an archive
+    without any may be written.
     """
-    if not objects:
+    if not objects and not allow_empty:
         raise DataError("no-objects", f"{path}: there is no object to write; Fiji has no empty RoiSet")
     library = require("roifile", "Writing ImageJ's ROIs")
-    position = 0 if page is None else page + 1
+    pages = [page] * len(objects) if page is None or isinstance(page, int) else page
     with atomic_path(path) as beside:
-        rois = [_object_roi(o, position, colors[o.class_id % len(colors)]) for o in objects]
+        rois = [
+            _object_roi(o, 0 if p is None else p + 1, colors[o.class_id % len(colors)]) for o, p in zip(objects, pages)
+        ]
+        if not rois:
+            beside.write_bytes(b"PK\x05\x06" + bytes(18))  # an archive without entries
+            return
         library.roiwrite(beside, rois, name=[f"{i:05d}-{roi.name}" for i, roi in enumerate(rois, 1)], mode="w")

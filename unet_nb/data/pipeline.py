@@ -18,11 +18,11 @@ from ..config.datasets import dataset_of
 from ..config.groups import ConfigError
 from ..config.jobs import NetworkConfig, SampleConfig, TrainConfig
 from ..core.errors import short_errors
-from .augment import build_augment, random_crop
+from .augment import build_augment
 from .samples import ImageSet, Sample, preprocess_zoo, scale_image, set_channels
 from .sources import source_of
 from .targets import with_targets
-from .weights import border_weights, foreground_crop
+from .weights import border_weights, foreground_crop, labelled_crop
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-007
 @short_errors()
@@ -65,7 +65,7 @@ def train_example(
     if cfg.foreground_crops:
         image, mask = foreground_crop(image, mask, cfg.crop_size, rng, cfg.ignore_index, share=cfg.foreground_crops)
     elif cfg.crop_size:
-        image, mask = random_crop(image, mask, cfg.crop_size, rng)
+        image, mask = labelled_crop(image, mask, cfg.crop_size, rng, cfg.ignore_index)
     image, mask = augment(set_channels(scale_image(image), cfg.num_channels), mask, rng)
     if not cfg.crop_size:
         image, mask = preprocess_for_network(cfg, image, mask)

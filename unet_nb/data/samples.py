@@ -287,7 +287,10 @@ def resize_mask_zoo(
     nearest = resize_mask(mask, size)
     if num_classes != 2:
         return nearest
-    inside = resize_image((mask == 1).astype(np.float32), size) > 0.5
+    inside = resize_image((mask == 1).astype(np.float32), size)
+    # beside unlabelled pixels the two classes do not add up to 1: the heavier one has the pixel
+    other = resize_image((mask == 0).astype(np.float32), size) if (mask == ignore_index).any() else 0.5
+    inside = inside > other
     return np.where(nearest == ignore_index, nearest, inside).astype(np.uint8)
 
 # %% ../../nbs/data/03_samples.ipynb #cell-056

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from fastcore.basics import patch
 
 from ..config.datasets import DATASETS, Dataset, is_generated
 from ..config.groups import ConfigError
@@ -21,17 +22,18 @@ from ..core.reading import Reading, readings
 from ..core.registry import Registry, import_plugins
 from .convert import Summary, convert_coco, convert_nuclei, png_bytes, safe_id
 from .demo import demo_set, write_demo
-from .folder import group_of_ids, load_folder, load_folder_split, load_instances
+from .folder import group_of_ids, load_folder, load_folder_split, load_instances, split_ids
 from .folds import cut_fold
 from .images import DataError, read_mask
 from .isbi import load_isbi, zoo_fold
 from .masks import present_values, summarize_mask
 from .pairs import Pair, pair_files
 from .samples import ImageSet, Sample, check_pair, open_images
+from .strokes import STROKES, painted_mask, stroke_file
 
 # %% auto #0
 __all__ = ['SOURCES', 'evenly', 'FirstLook', 'Source', 'register_source', 'named_source', 'source_of', 'recognised', 'Stack',
-           'Generated', 'Folder', 'Nuclei', 'Coco']
+           'Generated', 'Folder', 'Nuclei', 'Coco', 'Painted']
 
 # %% ../../nbs/data/11_sources.ipynb #cell-006
 def evenly(count: int, most: int) -> list[int]:
@@ -267,12 +269,14 @@ class Folder(Source):
         return ("train", "val") if self.cfg.split == 1 and self.cfg.fold_scheme == "zoo" else ("",)
 
     def load(self) -> ImageSet:
+        self._check_unpainted()
         return load_folder(self.folder, self.cfg.num_classes, **_options(self.cfg))
 
     def split(self) -> tuple[ImageSet, ImageSet]:
         cfg = self.cfg
         if cfg.fold_scheme != "zoo":
             return self.cut(self.load())
+        self._check_unpainted()
         return load_folder_split(self.folder, cfg.split, cfg.num_classes, self.groups, **_options(cfg))
 
     def check_folds(self) -> None:
@@ -295,8 +299,18 @@ class Folder(Source):
     def first_look(self, most: int = 20) -> FirstLook:
         return _look_at_folder(self.folder, most, *readings(self.cfg.reading))
 
-    def new_images(self, spare: Path) -> Path:
-        return self.folder / self.parts[-1]
+# %% ../../nbs/data/11_sources.ipynb #cell-116
+@patch
+def new_images(self: Folder, spare: Path) -> Path:
+    return self.folder / self.parts[-1]
+
+
+@patch
+def _check_unpainted(self: Folder) -> None:
+    painted = next((p for part in self.parts if (p := self.folder / part / STROKES).is_dir()), None)
+    if painted:
+        words = "holds painted strokes, which would be left out; set dataset to painted, or move that folder away"
+        raise DataError("layout", f"{painted}: {words}")
 
 # %% ../../nbs/data/11_sources.ipynb #cell-024
 def _look_at(pair: Pair, reading: Reading, mask_reading: Reading) -> tuple[np.ndarray, list[int]] | None:
@@ -363,3 +377,92 @@ class Coco(_Converted):
             part: convert_coco(resolve_path(anno), resolve_path(images), target / part, cfg.coco_classes, **options)
             for part, (anno, images) in parts.items()
         }
+
+# %% ../../nbs/data/11_sources.ipynb #cell-111
+@register_source("painted")
+class Painted(Folder):
+    "Images in `data_path` with strokes painted on them, see `data.strokes`."
+
+    read_on_demand = False
+
+    @classmethod
+    def recognises(cls, folder: Path) -> bool:
+        return (folder / STROKES).is_dir()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return ("",)
+
+    def load(self) -> ImageSet:
+        return self._labelled(None)
+
+    def examined(self, cut: bool = False) -> tuple[ImageSet, dict[str, Any]]:
+        return self.load(), {}
+
+    def first_look(self, most: int = 20) -> FirstLook:
+        return _look_at_samples(self.load(), most)
+
+    def files(self) -> dict[str, Path]:
+        strokes = [stroke_file(self.folder, pair.id, part) for pair in self._pairs() for part in (False, True)]
+        found = [f for pair in self._pairs() for f in (pair.image, pair.mask) if f] + [
+            f for f in strokes if f.is_file()
+        ]
+        return {f.relative_to(self.folder).as_posix(): f for f in found}
+
+    def instances(self) -> None:
+        return None  # numbered objects know nothing of what the strokes correct
+
+# %% ../../nbs/data/11_sources.ipynb #cell-117
+@patch
+def split(self: Painted) -> tuple[ImageSet, ImageSet]:
+    "Training and held-out samples: the held-out strokes where there are no other labels, else whole images."
+    self._check_weights()
+    images, masked = self.load(), any(pair.mask for pair in self._pairs())
+    if self.cfg.fold_scheme != "zoo" or masked:
+        for _ in _checked(images, self.cfg):
+            pass
+        return self.cut(images) if self.cfg.fold_scheme != "zoo" else self._cut_at_split(images)
+    train, val = self._labelled(False), self._labelled(True)
+    val = val if len(val) else train.subset(range(len(train)), f"{images.name}: no stroke is held out yet")
+    for _ in (*_checked(train, self.cfg), *_checked(val, self.cfg)):
+        pass
+    return train, val
+
+# %% ../../nbs/data/11_sources.ipynb #cell-112
+@patch
+def _pairs(self: Painted) -> list[Pair]:
+    return pair_files(self.folder, labelled=False).pairs
+
+
+@patch
+def _labelled(self: Painted, held_out: bool | None) -> ImageSet:
+    "The samples that have labels: those that train, those that are held out, or, for None, both."
+    images = load_folder(self.folder, self.cfg.num_classes, labelled=False, **_options(self.cfg))
+    masked = set() if held_out else {pair.id for pair in self._pairs() if pair.mask}
+    parts = (False, True) if held_out is None else (held_out,)
+    ids = [i for i in images.ids if i in masked or any(stroke_file(self.folder, i, part).is_file() for part in parts)]
+    if not ids and not held_out:
+        words = "no image has strokes yet; paint some (explore/07_paint.ipynb), or choose another dataset"
+        raise DataError("missing-mask", f"{self.folder}: {words}")
+
+    def read(i: int) -> Sample:
+        sample = images[images.ids.index(ids[i])]
+        painted = painted_mask(self.folder, sample.id, held_out)
+        return sample if painted is None else Sample(sample.id, sample.image, painted)
+
+    what = "held-out strokes" if held_out else "painted"
+    return ImageSet(ids, read, f"{self.folder.name} ({what}, {len(ids)} of {len(images)} images)", str(self.folder))
+
+# %% ../../nbs/data/11_sources.ipynb #cell-113
+@patch
+def _cut_at_split(self: Painted, images: ImageSet) -> tuple[ImageSet, ImageSet]:
+    "Whole images, cut as `dataset: folder` cuts a folder."
+    cut = split_ids(images.ids, min(self.cfg.split, 0.8), self.groups)
+    return tuple(images.subset(part, f"{images.name}, {what}") for part, what in zip(cut, ("training", "validation")))
+
+
+@patch
+def _check_weights(self: Painted) -> None:
+    if getattr(self.cfg, "border_weight", 0):
+        words = "gaps between objects cannot be weighed where only strokes are labelled; set it to 0"
+        raise ConfigError(f"border_weight: {words}")

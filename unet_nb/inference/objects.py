@@ -21,7 +21,7 @@ from ..metrics.objects import average_precision, split_objects
 
 # %% auto #0
 __all__ = ['Planes', 'Window', 'SIDE', 'REACH', 'ObjectRule', 'rule_of', 'object_planes', 'DiskArray', 'Labelled', 'label_planes',
-           'find_objects', 'choose_rule']
+           'find_objects', 'object_boxes', 'choose_rule']
 
 # %% ../../nbs/inference/05_objects.ipynb #cell-006
 @dataclass(frozen=True)
@@ -318,6 +318,11 @@ def label_planes(
 def find_objects(channels: np.ndarray, rule: ObjectRule) -> Labelled:
     "The objects of an image from a network's channels (C, H, W), in memory; raises like `label_planes`."
     return label_planes(object_planes(channels, rule.objects), rule)
+
+# %% ../../nbs/inference/05_objects.ipynb #cell-202
+def object_boxes(found: Labelled) -> np.ndarray:
+    "Top, left, bottom and right (exclusive) of every object, int64 (objects, 4)."
+    return _boxes(found.labels, _Pieces(np.arange(found.count + 1), found.count), SIDE)
 
 # %% ../../nbs/inference/05_objects.ipynb #cell-029
 _GRID = {
