@@ -410,6 +410,11 @@ _what_to_write = _together(
     ),
     click.option("--color", is_flag=True, help="Masks in the colours of the classes instead of their ids (PNG)."),
     click.option("--overlay", is_flag=True, help="Also write the classes laid over the image, in colours."),
+    click.option(
+        "--objects",
+        is_flag=True,
+        help="Numbered objects in place of masks: label image, table (CSV), outlines for ImageJ and QuPath.",
+    ),
 )
 
 # %% ../../nbs/cli/00_command.ipynb #cell-026
@@ -447,6 +452,7 @@ def predict(
     challenge: bool,
     color: bool,
     overlay: bool,
+    objects: bool,
     choices: tuple[str, ...],
     tta: bool | None,
     tile: int | None,
@@ -460,10 +466,11 @@ def predict(
     from unet_nb.inference.files import Wanted, load_predictor, predict_files
 
     given = {} if tta is None else {"tta": tta}
+    wanted = Wanted(probabilities, challenge, color, overlay, objects)
     predictor = load_predictor(models, tile, parse_reading(choices), device_target=device, **given)
-    for path in predict_files(predictor, images, output, Wanted(probabilities, challenge, color, overlay)):
+    for path in predict_files(predictor, images, output, wanted):
         click.echo(path)
-    if not (challenge or color):
+    if not (challenge or color or objects):
         click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-028

@@ -16,27 +16,20 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from .datasets import DatasetName
-from .geometry import NETWORKS, Geometry, geometry_of
+from .geometry import NETWORKS, Geometry, geometry_of, output_channels
 from ..core.colors import PALETTE
-from ..core.errors import ShortTraceback
+from ..core.errors import ConfigError as ConfigError  # jobs and rooms take it from here
 from ..core.reading import check_labels, readings
 from ..core.registry import Registry
 
 # %% auto #0
-__all__ = ['GROUPS', 'Size', 'OBJECT_PARTS', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', 'Params', 'own_params',
-           'all_params', 'param', 'default_of', 'ClassParams', 'DataParams', 'DemoParams', 'FoldParams',
-           'PrepareParams', 'ModelParams', 'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams',
-           'EpochParams', 'KeepParams', 'ResumeParams', 'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams',
-           'ScoreParams', 'FigureParams', 'ObjectParams', 'ColorParams', 'CheckpointParams', 'ExportParams',
-           'ModelFileParams', 'TwoStepParams', 'CompareParams', 'JobsParams', 'MembersParams', 'BenchmarkParams',
-           'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams', 'FetchCheckpointParams']
-
-# %% ../../nbs/config/00_groups.ipynb #cell-006
-class ConfigError(ShortTraceback, ValueError):
-    """A parameter that does not exist, has a wrong value, or does not go with the others.
-
-    The message says which and what to do.
-    """
+__all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'Params', 'own_params', 'all_params', 'param', 'default_of',
+           'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'ModelParams', 'InputParams',
+           'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams', 'RanksParams',
+           'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ObjectParams', 'ColorParams',
+           'CheckpointParams', 'ExportParams', 'PredictionParams', 'ModelFileParams', 'TwoStepParams', 'CompareParams',
+           'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams',
+           'FetchCheckpointParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-007
 GROUPS: list[type[Params]] = []  # in the order of their definition, which is the order in which a reader sees them
@@ -90,14 +83,6 @@ def default_of(field: FieldInfo) -> Any:
 # %% ../../nbs/config/00_groups.ipynb #cell-029
 Size = list[int]
 
-# By the name of a formulation, the parts into which it divides every object of a class; see `data.targets`.
-OBJECT_PARTS = {
-    "none": ("",),
-    "border": ("inner", "border"),
-    "contact": ("apart", "contact"),
-    "distance": ("rim", "outer", "inner", "core"),
-}
-
 
 class ClassParams(Params):
     "What the classes are."
@@ -113,7 +98,7 @@ class ClassParams(Params):
     @property
     def num_outputs(self) -> int:
         "Channels of the network's output: the background, and the parts of every other class."
-        return 1 + len(OBJECT_PARTS[self.objects]) * (self.num_classes - 1)
+        return output_channels(self.num_classes, self.objects)
 
     def _check_names(self) -> str | None:
         if not self.coco_classes or len(self.coco_classes) == self.num_classes:
@@ -460,6 +445,20 @@ class ExportParams(Params):
     width: int = param(256, "width of the exported input, pixels", ge=1, le=2**14)
     height: int = param(256, "height of the exported input, pixels", ge=1, le=2**14)
     export_report: bool = param(False, "also float16 and int8 variants, and a table of size, score and latency")
+
+# %% ../../nbs/config/00_groups.ipynb #cell-201
+class PredictionParams(Params):
+    "Which images are predicted, by which networks."
+
+    heading = "The prediction"
+    models: list[str] = param(
+        [], "checkpoints, run folders or .onnx files, which answer together; empty: the newest run"
+    )
+    images: str = param("", "file or folder of images to predict")
+    predictions: str = param("", "folder for the predictions; empty: predictions/ in the run folder")
+    objects_out: bool = param(False, "numbered objects in place of masks: label image, table, outlines")
+    overlay_out: bool = param(False, "also the classes laid over the images")
+    tile: int = param(0, "pixels of a tile's side; 0: the network's own", ge=0)
 
 # %% ../../nbs/config/00_groups.ipynb #cell-041
 class ModelFileParams(Params):

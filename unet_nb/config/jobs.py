@@ -13,7 +13,7 @@ import yaml
 from fastcore.basics import patch
 from pydantic import PrivateAttr, ValidationError, model_validator
 
-from .datasets import class_names, data_name
+from .datasets import class_names, data_name, dataset_of
 from .geometry import crop_error, level_error, size_error
 from unet_nb.config.groups import (
     ColorParams,
@@ -40,8 +40,8 @@ from ..core.text import shortened
 # %% auto #0
 __all__ = ['HANDED_ON', 'PATHS', 'JOBS', 'CheckedParams', 'JobConfig', 'NetworkConfig', 'SampleConfig', 'PredictConfig',
            'ScoringConfig', 'RunConfig', 'TrainConfig', 'EvaluateConfig', 'ExportConfig', 'InferConfig',
-           'InferMindirConfig', 'PrepareConfig', 'CrossValidateConfig', 'CompareConfig', 'BenchmarkConfig',
-           'job_config', 'listed_groups']
+           'InferMindirConfig', 'PredictImagesConfig', 'PrepareConfig', 'CrossValidateConfig', 'CompareConfig',
+           'BenchmarkConfig', 'job_config', 'listed_groups']
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-005
 class CheckedParams(Params):
@@ -188,7 +188,9 @@ class NetworkConfig(InputParams, ModelParams, JobConfig):
     def _check_objects(self) -> str | None:
         if self.objects == "none" or self.crop_size:
             return None
-        return f"objects: {self.objects} is a matter of pixels, so images are not resized; set crop_size too, [128, 128]"
+        return (
+            f"objects: {self.objects} is a matter of pixels, so images are not resized; set crop_size too, [128, 128]"
+        )
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-010
 class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
@@ -198,6 +200,11 @@ class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
     def class_names(self) -> list[str]:
         "Names of the classes for tables and exported files, see `datasets.class_names`."
         return class_names(self)
+
+    @property
+    def size_order(self) -> str:
+        "Whether `image_size` and `crop` are [height, width] (hw) or [width, height] (wh): as the kind of data has it."
+        return dataset_of(self).size_order
 
     def _check_demo(self) -> str | None:
         if self.data_path or self.demo_slices * self.demo_size**2 <= 2**30:
@@ -257,6 +264,7 @@ from unet_nb.config.groups import (
     AugmentParams,
     BenchmarkParams,
     CheckpointParams,
+    ClassParams,
     CompareParams,
     EpochParams,
     EvalParams,
@@ -270,6 +278,7 @@ from unet_nb.config.groups import (
     MetricParams,
     ModelFileParams,
     OptimizerParams,
+    PredictionParams,
     PrepareParams,
     RanksParams,
     RecordParams,
@@ -365,6 +374,17 @@ class InferMindirConfig(TwoStepParams, InferConfig):
     "The scores of a MINDIR file, in the zoo's two steps."
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-017
+class PredictImagesConfig(PredictionParams, ObjectParams, DataParams, DeviceParams, RunConfig):
+    "Images are predicted; what the networks read and hold is theirs."
+
+    unlisted = (ClassParams, DataParams, UploadParams)
+
+    def _check_wanted(self) -> str | None:
+        if not (self.objects_out and self.overlay_out):
+            return None
+        return "overlay_out: is of class masks, and objects are written in their place; set one of the two to False"
+
+
 class PrepareConfig(PrepareParams, ColorParams, SampleConfig, RunConfig):
     "Originals as a data set that training reads; folds and network only to look at the result."
 
@@ -397,6 +417,7 @@ JOBS: dict[str, type[RunConfig]] = {
     "export": ExportConfig,
     "infer_onnx": InferConfig,
     "infer_mindir": InferMindirConfig,
+    "predict": PredictImagesConfig,
     "prepare": PrepareConfig,
     "cross_validate": CrossValidateConfig,
     "compare": CompareConfig,

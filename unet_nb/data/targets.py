@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
-from ..config.groups import OBJECT_PARTS, ClassParams, ConfigError
+from ..config.geometry import OBJECT_PARTS
+from ..core.errors import ConfigError
 from .samples import ImageSet, Sample
+
+if TYPE_CHECKING:
+    from unet_nb.config.groups import ClassParams  # pydantic, which who has an exported file may lack
 
 # %% auto #0
 __all__ = ['BORDER', 'object_targets', 'with_targets', 'class_probabilities', 'seed_map', 'channel_names']
@@ -35,6 +39,8 @@ def _depth(numbers: np.ndarray) -> np.ndarray:
 # %% ../../nbs/data/26_targets.ipynb #cell-008
 def _share(depth: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     "Depth as a share of the largest in the same object, float32 (H, W) in (0, 1]."
+    from scipy import ndimage  # here: who predicts does without
+
     ids, position = np.unique(numbers, return_inverse=True)
     deepest = ndimage.maximum(depth, position.reshape(numbers.shape), np.arange(len(ids)))
     return depth / np.asarray(deepest, np.float32)[position.reshape(numbers.shape)]
@@ -42,6 +48,8 @@ def _share(depth: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 
 def _near_another(numbers: np.ndarray, pixels: int) -> np.ndarray:
     "Where an object's pixel has another object within `pixels` in each direction, bool (H, W)."
+    from scipy import ndimage
+
     side, high = 2 * pixels + 1, numbers.max() + 1
     above = ndimage.maximum_filter(numbers, side) > numbers
     below = ndimage.minimum_filter(np.where(numbers > 0, numbers, high), side) < numbers

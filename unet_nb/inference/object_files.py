@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,34 +18,51 @@ import tifffile
 
 from ..config.geometry import Geometry
 from ..core.files import atomic_path, write_text
-from ..data.annotated import DrawnObject
+from ..data.annotated import DrawnObject, require
 from ..data.geojson import write_geojson
 from ..data.imagej import write_imagej
 from ..data.samples import scale_image, set_channels
 from .objects import SIDE, DiskArray, Labelled, ObjectRule, label_planes, object_boxes, object_planes
-from .tiling import Forward, Tiling, cut_spans, predict_bands
+from .predict import Predictor, predict_channels, to_size, with_tta
+from .tiling import Forward, Span, read_window
 
 # %% auto #0
-__all__ = ['OBJECT_FILES', 'exact_tiling', 'channel_bands', 'label_bands', 'Measured', 'measure_objects', 'write_label_image',
-           'write_objects']
+__all__ = ['exact_spans', 'channel_bands', 'label_bands', 'Measured', 'measure_objects', 'write_label_image', 'write_objects',
+           'predict_objects', 'predict_object_files']
 
 # %% ../../nbs/inference/07_object_files.ipynb #cell-006
-def exact_tiling(geometry: Geometry, tile: int, batch: int = 1) -> Tiling:
-    "Tiles that answer for `tile` × `tile` pixels and read as far around them as the network sees, for `cut_spans`."
-    around = 0 if geometry.rule.margin else -(-geometry.reach // geometry.rule.divisor) * geometry.rule.divisor
-    return Tiling(tile + 2 * around, around, batch)
+def exact_spans(n: int, tile: int, geometry: Geometry) -> list[tuple[int, int, int, int]]:
+    """Tiles along an axis of `n` pixels, each pixel answered by one: (begin, end, first, last) of each.
+
+    A tile reads `begin` … `end`, as far around the `first` … `last` that it answers for as the network sees; it begins
+    on the grid of the network's pooling, as the whole image does.
+    """
+    rule, grid = geometry.rule, geometry.rule.divisor
+    around = 0 if rule.margin else -(-geometry.reach // grid) * grid
+    keep, whole, found = max(grid, tile // grid * grid), rule.output_size(rule.input_size(n)), []
+    for first in range(0, n, keep):
+        last, begin = min(first + keep, whole), max(0, first - around)
+        end = min(whole, begin + rule.output_size(rule.input_size(last + around - begin)))
+        found.append((begin - rule.margin, end + rule.margin, first, min(last, n)))
+    return found
 
 
 def channel_bands(
     forward: Forward,
     page: Any,  # pixels (H, W[, C]), read window by window
     geometry: Geometry,
-    tiling: Tiling,
+    tile: int,
     prepare: Callable[[np.ndarray], np.ndarray],  # pixels of a window -> the network's input float32 (h, w, C)
 ) -> Iterator[tuple[int, np.ndarray]]:
     "First row and channels float32 (C, h, W) of each band of tiles, from top to bottom; each pixel answered by one tile."
-    rows, columns = (cut_spans(n, tiling, geometry.rule) for n in page.shape[:2])
-    return predict_bands(forward, page, rows, columns, tiling.batch, prepare)
+    for top, bottom, first, last in exact_spans(page.shape[0], tile, geometry):
+        answers = []
+        for begin, end, left, right in exact_spans(page.shape[1], tile, geometry):
+            spans = (Span(a, b, a, b, np.ones(0, np.float32)) for a, b in ((top, bottom), (begin, end)))
+            x = prepare(read_window(page, *spans)).transpose(2, 0, 1)[None]
+            row, column = (a - b - geometry.rule.margin for a, b in ((first, top), (left, begin)))
+            answers.append(forward(x)[0][:, row : row + last - first, column : column + right - left])
+        yield first, np.concatenate(answers, axis=2)
 
 # %% ../../nbs/inference/07_object_files.ipynb #cell-010
 _IN_MEMORY = 2**24  # pixels; the maps of larger images lie on disk
@@ -60,7 +78,7 @@ def label_bands(
     "Objects of an image (H, W) from its bands of channels; raises like `label_planes`."
 
     def empty(name: str, dtype: Any) -> Any:
-        large = shape[0] * shape[1] > _IN_MEMORY
+        large = folder and shape[0] * shape[1] > _IN_MEMORY
         return DiskArray(Path(folder) / name, shape, dtype) if large else np.zeros(shape, dtype)
 
     planes: dict[str, Any] = {}
@@ -203,11 +221,8 @@ def write_label_image(path: Path, pages: Sequence[Labelled]) -> None:
 _TILE = 256  # side of what is compressed together
 
 # %% ../../nbs/inference/07_object_files.ipynb #cell-022
-OBJECT_FILES = {"labels": "_objects.tif", "table": "_objects.csv", "rois": "_RoiSet.zip", "outlines": ".geojson"}
-
-
 def write_objects(
-    files: dict[str, Path],  # by the kinds of `OBJECT_FILES`
+    files: dict[str, Path],  # labels, table, rois, outlines
     pages: Sequence[Labelled],
     measured: Measured,
     colors: Sequence[Sequence[int]],
@@ -218,3 +233,59 @@ def write_objects(
     places = measured.pages if len(pages) > 1 else None
     write_imagej(files["rois"], measured.drawn, colors, places, allow_empty=True)
     write_geojson(files["outlines"], measured.drawn, colors, places)
+
+# %% ../../nbs/inference/07_object_files.ipynb #cell-201
+def _page_bands(predictor: Predictor, page: Any) -> Iterator[tuple[int, np.ndarray]]:
+    cfg = predictor.cfg
+    if not cfg.crop_size:  # a network for whole resized images
+        channels = predict_channels(predictor.forward, cfg, page[:])
+        return iter([(0, to_size(channels, page.shape[:2]))])
+
+    def prepare(window: np.ndarray) -> np.ndarray:
+        return set_channels(scale_image(window), cfg.num_channels)
+
+    forward = with_tta(predictor.forward) if cfg.tta else predictor.forward
+    return channel_bands(forward, page, cfg.geometry, predictor.tiling.tile, prepare)
+
+
+def predict_objects(
+    predictor: Predictor,
+    page: Any,  # an array (H, W[, C]) uint8 or uint16, or a page of a file
+    folder: str | Path = "",  # for the maps of large images; empty: they stay in memory
+    progress: Callable[[int], None] = lambda row: None,
+) -> Labelled:
+    "Numbered objects of one image, the same whatever the tiles; raises ValueError like `label_planes`."
+    rule = ObjectRule.of(predictor.cfg)
+    return label_bands(_page_bands(predictor, page), page.shape[:2], rule, folder, progress)
+
+# %% ../../nbs/inference/07_object_files.ipynb #cell-202
+def predict_object_files(
+    predictor: Predictor, pages: Sequence[Any], files: dict[str, Path], log: Callable[[str], None] = print
+) -> int:
+    """Write the objects of the pages of an image (labels, table, rois, outlines); how many there are.
+
+    The maps of large images lie beside the files meanwhile. Raises ValueError or DataError in words.
+    """
+    require("roifile", "Writing outlines for ImageJ")  # now, not after the work
+    cfg, found, measured, start = predictor.cfg, [], Measured(), time.perf_counter()
+    size = getattr(pages, "pixel_size", None)
+    with tempfile.TemporaryDirectory(prefix=".objects-", dir=files["labels"].parent) as folder:
+        for z, page in enumerate(pages):
+            (Path(folder) / str(z)).mkdir()
+            report = _progress(log, page.shape[0], start)
+            found.append(predict_objects(predictor, page, Path(folder) / str(z), report))
+            number = z if len(pages) > 1 else None
+            measured = measure_objects(found[-1], page, cfg.class_names, size, measured, number)
+        write_objects(files, found, measured, cfg.palette)
+    return len(measured.rows)
+
+
+def _progress(log: Callable[[str], None], height: int, start: float, every: float = 10.0) -> Callable[[int], None]:
+    shown = [start]
+
+    def report(row: int) -> None:
+        if time.perf_counter() - shown[0] > every:
+            shown[0] = time.perf_counter()
+            log(f"row {row}/{height}, {shown[0] - start:.0f} s")
+
+    return report

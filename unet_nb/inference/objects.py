@@ -16,11 +16,11 @@ from scipy import ndimage
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ..data.targets import channel_names, class_probabilities, seed_map
+from ..data.targets import class_probabilities, seed_map
 from ..metrics.objects import average_precision, split_objects
 
 # %% auto #0
-__all__ = ['Planes', 'Window', 'SIDE', 'REACH', 'ObjectRule', 'rule_of', 'object_planes', 'DiskArray', 'Labelled', 'label_planes',
+__all__ = ['Planes', 'Window', 'SIDE', 'REACH', 'ObjectRule', 'object_planes', 'DiskArray', 'Labelled', 'label_planes',
            'find_objects', 'object_boxes', 'choose_rule']
 
 # %% ../../nbs/inference/06_objects.ipynb #cell-006
@@ -44,22 +44,6 @@ class ObjectRule:
         given = {"threshold": cfg.object_threshold, "seeds": cfg.object_seeds, "min_size": cfg.object_min_size}
         first = cls(cfg.objects, seeds=1.5 if cfg.objects == "none" else 0.5)
         return replace(first, **{name: value for name, value in given.items() if value is not None})
-
-# %% ../../nbs/inference/06_objects.ipynb #cell-200
-def rule_of(described: dict[str, Any]) -> ObjectRule:
-    "The rule in the description of an exported file; that of a network without parts where it has none."
-    said = described.get("objects")
-    if said is None:
-        return ObjectRule("none", seeds=1.5)
-    rule = ObjectRule(said["objects"], float(said["threshold"]), float(said["seeds"]), int(said["min_size"]))
-    names = [c["name"] for c in described["classes"]]
-    if said["channels"] != channel_names(names, rule.objects) or rule.objects == "none" or not _possible(rule):
-        raise ValueError(f"{rule} does not go with the channels {said['channels']}")
-    return rule
-
-
-def _possible(rule: ObjectRule) -> bool:
-    return 0 <= rule.threshold < 1 and rule.min_size >= 0 and rule.seeds >= 0
 
 # %% ../../nbs/inference/06_objects.ipynb #cell-008
 Planes = dict[str, Any]  # `foreground`, with a formulation `seeds`, with several classes `classes`: uint8 (H, W)
@@ -308,7 +292,7 @@ def label_planes(
 
     Raises ValueError in words for a rule that cannot be, or (objects: none) a piece too large to be split at once.
     """
-    if not _possible(rule):
+    if not (0 <= rule.threshold < 1 and rule.min_size >= 0 and rule.seeds >= 0):
         raise ValueError(f"{rule}: the threshold lies in [0, 1), seeds and min_size are not negative")
     out, spare = (np.zeros(planes["foreground"].shape, np.uint32) if a is None else a for a in (out, spare))
     label = _label_seeded if "seeds" in planes else _label_split

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from mindspore import Tensor, dtype, nn, ops
 
-from ..config.groups import LOSSES, OBJECT_PARTS, LossParams
+from ..config.geometry import OBJECT_PARTS
+from ..config.groups import LOSSES, LossParams
 from ..core.registry import Registry
 
 # %% ../../nbs/models/06_losses.ipynb #cell-008
