@@ -23,7 +23,7 @@ __all__ = ['BORDER', 'object_targets', 'with_targets', 'class_probabilities', 's
 
 # %% ../../nbs/data/26_targets.ipynb #cell-006
 def _numbered(mask: np.ndarray, numbers: np.ndarray, ignore_index: int) -> np.ndarray:
-    "Object numbers int64 (H, W), 0 where there is no class; what has a class and no number is one object of its class."
+    "Object numbers int64 (H, W), 0 where there is no class; what has a class but no number is one object of it."
     inside = (mask > 0) & (mask != ignore_index)
     return np.where(inside, np.where(numbers > 0, numbers.astype(np.int64), int(numbers.max(initial=0)) + mask), 0)
 

@@ -54,7 +54,7 @@ def channel_bands(
     tile: int,
     prepare: Callable[[np.ndarray], np.ndarray],  # pixels of a window -> the network's input float32 (h, w, C)
 ) -> Iterator[tuple[int, np.ndarray]]:
-    "First row and channels float32 (C, h, W) of each band of tiles, from top to bottom; each pixel answered by one tile."
+    "First row and channels float32 (C, h, W) of each band of tiles; each pixel is answered by one tile."
     for top, bottom, first, last in exact_spans(page.shape[0], tile, geometry):
         answers = []
         for begin, end, left, right in exact_spans(page.shape[1], tile, geometry):
@@ -130,8 +130,8 @@ def measure_objects(
     """Rows and pixels of the objects of a page, by scikit-image's `regionprops`.
 
     Columns: number, class, area, perimeter, centroid_y, centroid_x, bbox_top, bbox_left, bbox_bottom, bbox_right
-    (exclusive), eccentricity, and of each channel mean_intensity and integrated_intensity (`_1`, `_2`, … where there are
-    several), in pixels and the file's own values; with `pixel_size` area_um2, centroid_y_um, centroid_x_um and, where
+    (exclusive), eccentricity, and of each channel mean_intensity and integrated_intensity (`_1`, `_2`, … where there
+    are several), in pixels and the file's own values; with `pixel_size` area_um2, centroid_y_um, centroid_x_um and, where
     pixels are square, perimeter_um. Centroids count from the centre of the first pixel.
     """
     from skimage.measure import regionprops  # here: importing it takes a third of a second

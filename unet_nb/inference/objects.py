@@ -40,7 +40,7 @@ class ObjectRule:
 
     @classmethod
     def of(cls, cfg: Any) -> ObjectRule:
-        "The rule of a configuration: `objects`, and those of object_threshold, object_seeds, object_min_size that are set."
+        "The rule of a configuration: `objects`, and what is set of object_threshold, object_seeds, object_min_size."
         given = {"threshold": cfg.object_threshold, "seeds": cfg.object_seeds, "min_size": cfg.object_min_size}
         first = cls(cfg.objects, seeds=1.5 if cfg.objects == "none" else 0.5)
         return replace(first, **{name: value for name, value in given.items() if value is not None})
@@ -104,7 +104,7 @@ def _wider(window: Window, by: int, shape: tuple[int, int]) -> tuple[Window, Win
 # %% ../../nbs/inference/06_objects.ipynb #cell-012
 @dataclass
 class _Pieces:
-    "Connected pieces by the number that a window gave them: the `numbers` of the whole pieces, in reading order from 1."
+    "Connected pieces: by the number that a window gave, that of the whole piece, from 1 in reading order."
 
     numbers: np.ndarray  # (provisional numbers + 1,), 0 -> 0
     count: int
@@ -166,7 +166,7 @@ _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
 def _grow(seeds: np.ndarray, foreground: np.ndarray) -> np.ndarray:
-    "Seeds (h, w) spread over the foreground, pixel by pixel, at most `REACH`; where two arrive at once the higher stays."
+    "Seeds (h, w) spread over the foreground, pixel by pixel, at most `REACH`; of two that meet the higher wins."
     ids = np.unique(np.append(seeds, 0))
     labels = np.searchsorted(ids, seeds).astype(np.float32)  # few enough in a window to be exact
     for _ in range(REACH if len(ids) > 1 else 0):

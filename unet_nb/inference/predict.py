@@ -113,8 +113,8 @@ def predict_channels(
     """Probabilities (C, h, w) of the network's channels, for an image uint8/uint16 (H, W[, C]).
 
     They are at the scale at which the network works; with `objects` the channels are parts of classes, see
-    `data.targets`. With `crop_size` that is the image's own (h, w = H, W), in tiles where it is large, else the zoo's `image_size` (or
-    `crop`). `cfg.tta` averages over the eight flips and quarter turns.
+    `data.targets`. With `crop_size` that is the image's own (h, w = H, W), in tiles where it is large, else the zoo's
+    `image_size` (or `crop`). `cfg.tta` averages over the eight flips and quarter turns.
     """
     scaled = set_channels(scale_image(image), cfg.num_channels)
     if cfg.crop_size:

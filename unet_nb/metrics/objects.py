@@ -291,8 +291,8 @@ def object_scores(
 
     {"mean": {…}, "interval": {…}, "total": {…}, "images": {id: {…}}}, with `groups` also "groups": the first three for
     each kind. Scores: average_precision, ap50, ap55 … ap95, aggregated_jaccard, panoptic_quality, f1; counts:
-    truth_objects, predicted_objects, splits, merges, touching_pairs, told_apart. Raises ValueError where there is no image, the numbers of images differ, or an image's arrays are
-    no fitting label images (with its id).
+    truth_objects, predicted_objects, splits, merges, touching_pairs, told_apart. Raises ValueError where there is no
+    image, the numbers of images differ, or an image's arrays are no fitting label images (with its id).
     """
     ids = [str(i) for i in (range(len(truths)) if ids is None else ids)]
     if not len(truths) or not len(truths) == len(predictions) == len(set(ids)) == len(ids):

@@ -542,7 +542,7 @@ def _keep_onnx_form(trainer: Trainer, val: ImageSet) -> None:
 
 # %% ../../nbs/training/05_fit.ipynb #cell-200
 def _choose_objects(trainer: Trainer, train: ImageSet) -> None:
-    "Where objects are learnt, choose what of their rule is left open, and write it into the last and the best checkpoint."
+    "Where objects are learnt, choose what of their rule is left open, and write it into the checkpoints."
     cfg, run = trainer.cfg, trainer.run
     if cfg.objects == "none":
         return
