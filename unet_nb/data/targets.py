@@ -66,7 +66,7 @@ def object_targets(
     objects: str,  # border, contact or distance
     ignore_index: int = 255,
 ) -> np.ndarray:
-    """Channel ids of every pixel, uint8 (H, W): 0 background, then the parts of class 1, of class 2, …
+    """Channel ids of every pixel, uint8 (H, W): 0 background, then the parts of class 1, then those of class 2.
 
     The deepest pixels of an object are never border or contact, so that every object has a seed.
     """

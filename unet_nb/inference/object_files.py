@@ -131,8 +131,8 @@ def measure_objects(
 
     Columns: number, class, area, perimeter, centroid_y, centroid_x, bbox_top, bbox_left, bbox_bottom, bbox_right
     (exclusive), eccentricity, and of each channel mean_intensity and integrated_intensity (`_1`, `_2`, … where there
-    are several), in pixels and the file's own values; with `pixel_size` area_um2, centroid_y_um, centroid_x_um and, where
-    pixels are square, perimeter_um. Centroids count from the centre of the first pixel.
+    are several), in pixels and the file's own values; with `pixel_size` area_um2, centroid_y_um, centroid_x_um
+    and, where pixels are square, perimeter_um. Centroids count from the centre of the first pixel.
     """
     from skimage.measure import regionprops  # here: importing it takes a third of a second
 

@@ -17,7 +17,7 @@ from .overlap import IGNORE_INDEX
 
 # %% auto #0
 __all__ = ['THRESHOLDS', 'COUNTED', 'label_objects', 'split_objects', 'match_iou', 'average_precision', 'aggregated_jaccard',
-           'touching_pairs', 'object_scores']
+           'object_fates', 'touching_pairs', 'object_scores']
 
 # %% ../../nbs/metrics/02_objects.ipynb #cell-006
 def _foreground(mask: np.ndarray, threshold: float) -> np.ndarray:
@@ -231,6 +231,26 @@ def _matching(o: _Overlaps) -> dict[str, float | int]:
         "splits": int((np.bincount(o.rows[meets]) > 1).sum()),
         "merges": int((np.bincount(o.columns[meets]) > 1).sum()),
     }
+
+# %% ../../nbs/metrics/02_objects.ipynb #cell-207
+def object_fates(truth: np.ndarray, prediction: np.ndarray) -> tuple[dict[int, str], dict[int, str]]:
+    """What became of every true and of every predicted object, by its number.
+
+    True ones are found (IoU above 0.5), else merged or split (as counted above), else missed; predicted ones are found,
+    merged, split or false. `truth`, `prediction`: label images (H, W).
+    """
+    o, sides = _overlaps(truth, prediction), []
+    meets, hits = o.iou > 0.1, o.iou > 0.5
+    split, merged = (np.unique(s[meets], return_counts=True) for s in (o.rows, o.columns))
+    split, merged = (ids[counts > 1] for ids, counts in (split, merged))
+    for labels, mine, nothing in ((truth, o.rows, "missed"), (prediction, o.columns, "false")):
+        numbers = np.unique(labels)
+        fates = np.full(np.count_nonzero(numbers), nothing, object)
+        fates[mine[meets & np.isin(o.rows, split)]] = "split"
+        fates[mine[meets & np.isin(o.columns, merged)]] = "merged"
+        fates[mine[hits]] = "found"
+        sides.append(dict(zip(numbers[numbers > 0].tolist(), fates.tolist())))
+    return sides[0], sides[1]
 
 # %% ../../nbs/metrics/02_objects.ipynb #cell-205
 def touching_pairs(labels: np.ndarray) -> np.ndarray:
