@@ -17,7 +17,8 @@ from ..core.errors import short_errors
 from ..data.samples import Sample
 from ..data.sources import evenly, source_of
 from ..inference.objects import ObjectRule, Planes, label_planes, object_planes
-from .views import View, picture
+from .explore import picture
+from .views import View
 from ..metrics.objects import average_precision, label_objects, object_fates
 from ..runs.folder import Run
 
