@@ -174,7 +174,7 @@ def _measures(prop: Any, top: int, left: int) -> dict[str, float]:
         "bbox_right": left + box[3],
         "eccentricity": round(float(prop.eccentricity), 4),
     }
-    means = np.atleast_1d(prop.mean_intensity)
+    means = np.atleast_1d(prop.intensity_mean)
     for channel, mean in enumerate(means, 1):
         ending = f"_{channel}" if len(means) > 1 else ""
         row[f"mean_intensity{ending}"] = round(float(mean), 4)

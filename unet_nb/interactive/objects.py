@@ -95,7 +95,9 @@ def explore_objects(run: Run, most: int = 30) -> View:
 
     @lru_cache(maxsize=64)
     def labelled(i: int, threshold: float, seeds: float, min_size: int) -> np.ndarray:
-        return label_planes(found[i].planes, ObjectRule(rule.objects, threshold, seeds, min_size)).labels.astype(np.int64)
+        return label_planes(found[i].planes, ObjectRule(rule.objects, threshold, seeds, min_size)).labels.astype(
+            np.int64
+        )
 
     def score(i: int, *numbers: float) -> float:
         return average_precision(found[i].truth, labelled(i, *numbers))
