@@ -1,4 +1,4 @@
-"""Numbered objects from the command and from Python: tiles change nothing, and other people's readers read the files."""
+"""Numbered objects from the command and from Python: tiles change nothing, and others read the files."""
 
 from pathlib import Path
 
