@@ -44,7 +44,8 @@ def runs(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("name", sorted(NOTEBOOKS, key=lambda name: (name[:2] in ("05", "06", "07"), name)))
 def test_papermill_shows_pictures(name, runs, tmp_path):
     source, out = ROOT / f"nbs/explore/{name}.ipynb", tmp_path / f"{name}.ipynb"
-    values = {"output_path": str(runs)} if name[:2] in ("05", "06", "07") else {"params": SMALL | {"output_path": str(runs)}}
+    own = {"output_path": str(runs)}
+    values = own if name[:2] in ("05", "06", "07") else {"params": SMALL | own}
     papermill.execute_notebook(
         str(source), str(out), values, kernel_name="python3", progress_bar=False, cwd=str(tmp_path)
     )

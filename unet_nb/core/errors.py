@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['ShortTraceback', 'ConfigError', 'short_errors']
+__all__ = ['ShortTraceback', 'ConfigError', 'RunFailed', 'short_errors']
 
 # %% ../../nbs/core/00_errors.ipynb #cell-005
 class ShortTraceback:
@@ -29,6 +29,10 @@ class ConfigError(ShortTraceback, ValueError):
 
     The message says which and what to do.
     """
+
+# %% ../../nbs/core/00_errors.ipynb #cell-201
+class RunFailed(ShortTraceback, RuntimeError):
+    "A run notebook stopped with an error; the message is the notebook's, and says where the run folder is."
 
 # %% ../../nbs/core/00_errors.ipynb #cell-006
 def _short_traceback(error: BaseException) -> list[str]:

@@ -73,9 +73,7 @@ def _open_lock(path: Path) -> tuple[IO, bool]:
         raise _unusable(path, e) from None
 
 # %% ../../nbs/core/09_locks.ipynb #cell-009
-class _LockFile:
-    "What a `FileLock` does with its file."
-
+class _LockFile:  # what a `FileLock` does with its file
     def __init__(self, path: str | Path):
         self.path, self._file = Path(path), None
 

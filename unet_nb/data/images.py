@@ -925,9 +925,7 @@ def _say_what_was_done(stored: _Stored, reading: Reading, mask: bool, facts: lis
         facts.append(f"bits a value: {stored.bits}")
 
 # %% ../../nbs/data/00_images.ipynb #cell-201
-class _Pictures(Sequence):
-    "What reads the pixels of an `ImageFile`."
-
+class _Pictures(Sequence):  # the methods of an `ImageFile` that read pixels
     def __len__(self) -> int:
         return math.prod(n for _, n in _slices_of(self))
 

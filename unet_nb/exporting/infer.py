@@ -17,14 +17,15 @@ from ..config.groups import ConfigError
 from ..config.jobs import InferConfig, InferMindirConfig, NetworkConfig, PredictConfig, job_config
 from ..config.recipes import load_params
 from ..config.values import real_names
-from ..core.files import write_json
+from ..core.files import file_digest, write_json
 from ..core.paths import resolve_path
 from ..data.pipeline import load_split
 from ..data.samples import ImageSet
 from ..figures.report import reported
 from ..inference.predict import predict_network_scale
-from ..inference.predictor import OnnxPredictor, as_probabilities, check_description
+from ..inference.predictor import OnnxPredictor, as_probabilities, check_description, kept_onnx
 from ..inference.tiling import Forward
+from ..runs.checkpoint_files import find_checkpoint
 from ..runs.folder import Run, folders_by_start
 from ..runtime.device import setup_device
 from ..training.evaluate import score_into
@@ -33,7 +34,8 @@ from ..training.evaluate import score_into
 def find_model(path: str, output_path: str, suffix: str) -> Path:
     """The exported file with `suffix` (.onnx, .mindir) at `path`.
 
-    A file, the run folder of an export, or, where empty, the newest export below `output_path`.
+    A file, the run folder of an export, or of a training, which keeps the ONNX form of its best network; where empty,
+    the newest export below `output_path`.
     """
     if path and resolve_path(path).suffix == suffix:
         return resolve_path(path)
@@ -41,7 +43,7 @@ def find_model(path: str, output_path: str, suffix: str) -> Path:
         raise ConfigError(f"model_file: {resolve_path(path)} is neither a {suffix} file nor a folder with one")
     folders = [resolve_path(path)] if path else [f for f in reversed(folders_by_start(output_path)) if _is_done(f)]
     for folder in folders:
-        found = sorted(folder.glob(f"*{suffix}"))
+        found = sorted(folder.glob(f"*{suffix}")) or (_kept_in(folder) if path and suffix == ".onnx" else [])
         if len(found) > 1:
             raise ConfigError(f"model_file: {folder} holds {', '.join(p.name for p in found)}; name one of them")
         if found:
@@ -50,6 +52,15 @@ def find_model(path: str, output_path: str, suffix: str) -> Path:
         f"no {suffix} file in {resolve_path(path or output_path)}; `unet_nb run export -p file_format "
         f"{suffix[1:].upper()}` makes one"
     )
+
+# %% ../../nbs/exporting/01_infer.ipynb #cell-203
+def _kept_in(run: Path) -> list[Path]:
+    "The ONNX form beside the checkpoint of a training run, or nothing."
+    try:
+        checkpoint = find_checkpoint(run)
+    except FileNotFoundError:
+        return []
+    return list(filter(None, [kept_onnx(checkpoint, file_digest(checkpoint))]))
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-006
 def _is_done(folder: Path) -> bool:
@@ -103,7 +114,9 @@ def config_for_model(given: dict[str, Any], kind: str) -> tuple[InferConfig, Pat
     """
     config, given = job_config(f"infer_{kind}"), real_names(given)
     path = find_model(given.get("model_file", ""), given.get("output_path", config().output_path), f".{kind}")
-    provenance, params = read_description(path)["provenance"], path.parent / "params.yaml"
+    provenance = read_description(path)["provenance"]
+    homes = (path.parent, path.parent.parent)  # of an export, and of a training, whose checkpoints have their folder
+    params = next((p for home in homes if (p := home / "params.yaml").is_file()), path.parent / "params.yaml")
     try:
         described = config(**_taken(config, provenance["config"])).model_dump()
     except (KeyError, TypeError, AttributeError, ConfigError) as e:

@@ -15,13 +15,20 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+# %% auto #0
+__all__ = ['OBJECT_FILES', 'member_paths', 'load_predictor', 'Wanted', 'output_files', 'plan_outputs', 'predict_file',
+           'PredictionNote', 'open_note', 'request_of', 'predict_files']
+
+# %% ../../nbs/inference/04_files.ipynb #cell-202
 from ..core.colors import color_mask
 from ..core.files import atomic_path, file_digest, read_json, write_json
 from ..core.locks import sole_writer
 from ..core.paths import resolve_path
 from ..core.reading import readings
+from ..core.scaling import Scaling, number_kind
 from ..data.images import SUFFIXES, DataError
 from ..data.pairs import find_pictures
+from ..data.preprocessing import joint_scaling, preprocessing_of
 from unet_nb.inference.predict import (
     Predictor,
     encode_probability,
@@ -33,14 +40,11 @@ from unet_nb.inference.predict import (
     tiling_for,
 )
 from .predictor import OnnxPredictor, gpu_providers, kept_onnx
+from .tiling import Forward
 from ..runs.checkpoint_files import find_checkpoint
 
 if TYPE_CHECKING:
     from unet_nb.config.jobs import PredictConfig
-
-# %% auto #0
-__all__ = ['OBJECT_FILES', 'member_paths', 'load_predictor', 'Wanted', 'output_files', 'plan_outputs', 'predict_file',
-           'PredictionNote', 'open_note', 'request_of', 'predict_files']
 
 # %% ../../nbs/inference/04_files.ipynb #cell-007
 def member_paths(models: Sequence[str | Path]) -> list[Path]:
@@ -74,6 +78,8 @@ def _reads(cfg: PredictConfig) -> dict:
         "num_channels": cfg.num_channels,
         "channel_order": cfg.channel_order,
         "reading": readings(cfg.reading)[0].to_json(),
+        "scaling": Scaling.from_json(cfg.scaling).by,
+        "values": number_kind(Scaling.from_json(cfg.scaling).dtype or "uint8"),
         "num_classes": cfg.num_classes,
         "native resolution (crop_size)": bool(cfg.crop_size),
         "objects": None if cfg.objects == "none" else cfg.objects,
@@ -107,8 +113,21 @@ def load_predictor(
     if len(loaded) == 1:
         first.tiling = tiling_for(widest, tile)
         return first
-    forward = ensemble([member.forward for member in loaded])
-    return Predictor(forward, first.cfg, tiling_for(widest, tile), [name for m in loaded for name in m.members])
+    scaling = joint_scaling([Scaling.from_json(member.cfg.scaling) for member in loaded], first.cfg.num_channels)
+    networks = [member.forward for member in loaded]
+    if scaling.members > 1:
+        networks = _each_its_channels(networks, first.cfg.num_channels)
+    cfg, names = first.cfg.replace(scaling=scaling.to_json()), [name for m in loaded for name in m.members]
+    return Predictor(ensemble(networks), cfg, tiling_for(widest, tile), names)
+
+# %% ../../nbs/inference/04_files.ipynb #cell-203
+def _each_its_channels(networks: Sequence[Forward], channels: int) -> list[Forward]:
+    "Networks that take their part of an input (N, members * C, H, W) by `joint_scaling`."
+
+    def part(k: int, network: Forward) -> Forward:
+        return lambda x: network(np.ascontiguousarray(x[:, k * channels : (k + 1) * channels]))
+
+    return [part(k, network) for k, network in enumerate(networks)]
 
 # %% ../../nbs/inference/04_files.ipynb #cell-200
 def _check_same_input(first: Path, cfg: PredictConfig, other: Path, its: PredictConfig) -> None:
@@ -121,24 +140,31 @@ def _check_same_input(first: Path, cfg: PredictConfig, other: Path, its: Predict
         )
 
 # %% ../../nbs/inference/04_files.ipynb #cell-201
+_WITH_IMAGES = {"tta", "scaling", "device_target"}  # the parameters that are chosen for images, not for the network
+
+
 def _member(path: Path, given: Mapping[str, Any], threads: int | None) -> Predictor:
     "A predictor for one exported file or checkpoint, without MindSpore where that can be."
-    device, tta = given.get("device_target", "CPU"), given.get("tta")
-    plain = given.keys() <= {"tta", "device_target"}
+    others, device = ", ".join(given.keys() - _WITH_IMAGES), given.get("device_target", "CPU")
     if path.suffix == ".onnx":
-        if not plain:
-            others = ", ".join(given.keys() - {"tta", "device_target"})
+        if others:
             raise ValueError(f"{path}: an exported file says itself what its network is; {others} cannot be given")
-        return OnnxPredictor(path, device, tta, threads=threads)
-    if plain and path.is_file() and (device == "CPU" or device == "GPU" and gpu_providers()):
+        return _of_file(path, given, threads)
+    if not others and path.is_file() and (device == "CPU" or device == "GPU" and gpu_providers()):
         digest = file_digest(path)
         if kept := kept_onnx(path, digest):
-            predictor = OnnxPredictor(kept, device, tta, threads=threads)
+            predictor = _of_file(kept, given, threads)
             predictor.members = [digest]
             return predictor
     from unet_nb.inference.onnx_form import checkpoint_predictor
 
     return checkpoint_predictor(path, given, threads)
+
+
+def _of_file(path: Path, given: Mapping[str, Any], threads: int | None) -> OnnxPredictor:
+    predictor = OnnxPredictor(path, given.get("device_target", "CPU"), given.get("tta"), threads=threads)
+    predictor.cfg = predictor.cfg.replace(scaling=given.get("scaling", predictor.cfg.scaling))
+    return predictor
 
 # %% ../../nbs/inference/04_files.ipynb #cell-020
 @dataclass(frozen=True)
@@ -225,6 +251,7 @@ def _predict_picture(predictor: Predictor, source: Path, pages, files: dict[str,
         words = "leave --color out (--overlay draws stacks in colours)" if wanted.color else "save it as TIFF"
         raise ValueError(f"{source}: it has {len(pages)} pages, and a PNG holds one picture; {words}")
     cfg, image = predictor.cfg, pages.page()
+    preprocessing_of(cfg).for_image(image, str(source), new=True)
     p = predict_image(predictor.forward, cfg, image, predictor.tiling)
     mask = p.argmax(0).astype(np.uint8)
     if "probability" in files:
@@ -409,7 +436,8 @@ def request_of(predictor: Predictor, wanted: Wanted) -> dict:
         "tta": predictor.cfg.tta,
         "tile": predictor.tiling.tile,
         "overlap": predictor.tiling.overlap,
-        **_reads(predictor.cfg),
+        **{k: v for k, v in _reads(predictor.cfg).items() if k not in ("scaling", "values")},
+        "scaling": predictor.cfg.scaling if Scaling.from_json(predictor.cfg.scaling).by in ("limits", "image") else {},
         **vars(wanted),
         "colors": colors,
         "object_rule": wanted.objects

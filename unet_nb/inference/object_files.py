@@ -21,7 +21,7 @@ from ..core.files import atomic_path, write_text
 from ..data.annotated import DrawnObject, require
 from ..data.geojson import write_geojson
 from ..data.imagej import write_imagej
-from ..data.samples import scale_image, set_channels
+from ..data.preprocessing import preprocessing_of
 from .objects import SIDE, DiskArray, Labelled, ObjectRule, label_planes, object_boxes, object_planes
 from .predict import Predictor, predict_channels, to_size, with_tta
 from .tiling import Forward, Span, read_window
@@ -241,9 +241,7 @@ def _page_bands(predictor: Predictor, page: Any) -> Iterator[tuple[int, np.ndarr
         channels = predict_channels(predictor.forward, cfg, page[:])
         return iter([(0, to_size(channels, page.shape[:2]))])
 
-    def prepare(window: np.ndarray) -> np.ndarray:
-        return set_channels(scale_image(window), cfg.num_channels)
-
+    prepare = preprocessing_of(cfg).for_image(page, new=True)
     forward = with_tta(predictor.forward) if cfg.tta else predictor.forward
     return channel_bands(forward, page, cfg.geometry, predictor.tiling.tile, prepare)
 

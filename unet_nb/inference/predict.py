@@ -19,23 +19,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
+# %% auto #0
+__all__ = ['tiling_for', 'predict_native', 'average_views', 'with_tta', 'ensemble', 'predict_channels', 'predict_network_scale',
+           'predict_image', 'to_size', 'open_new_images', 'Predictor', 'GrowingTiff', 'encode_probability', 'lay_over',
+           'predict_large']
+
+# %% ../../nbs/inference/01_predict.ipynb #cell-203
 from ..core.colors import overlay
 from ..core.errors import ConfigError
 from ..core.files import read_json, write_json
 from ..core.locks import sole_writer
 from ..core.reading import readings
 from ..data.images import ImageFile
-from ..data.samples import open_images, preprocess_zoo, resize_image, scale_image, set_channels
+from ..data.preprocessing import Preprocessing, preprocessing_of
+from ..data.samples import open_images, resize_image
 from ..data.targets import class_probabilities
 from .tiling import Forward, Span, Tiling, blended_spans, predict_bands
 
 if TYPE_CHECKING:
     from unet_nb.config.jobs import NetworkConfig, PredictConfig  # pydantic, which who has an exported file may lack
-
-# %% auto #0
-__all__ = ['tiling_for', 'predict_native', 'average_views', 'with_tta', 'ensemble', 'predict_channels', 'predict_network_scale',
-           'predict_image', 'to_size', 'open_new_images', 'Predictor', 'GrowingTiff', 'encode_probability', 'lay_over',
-           'predict_large']
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-015
 def tiling_for(
@@ -110,19 +112,19 @@ def ensemble(forwards: Sequence[Forward]) -> Forward:
 def predict_channels(
     forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None
 ) -> np.ndarray:
-    """Probabilities (C, h, w) of the network's channels, for an image uint8/uint16 (H, W[, C]).
+    """Probabilities (C, h, w) of the network's channels, for an image (H, W[, C]).
 
     They are at the scale at which the network works; with `objects` the channels are parts of classes, see
     `data.targets`. With `crop_size` that is the image's own (h, w = H, W), in tiles where it is large, else the zoo's
     `image_size` (or `crop`). `cfg.tta` averages over the eight flips and quarter turns.
     """
-    scaled = set_channels(scale_image(image), cfg.num_channels)
+    prepare = preprocessing_of(cfg)
+    scaled = prepare(image)
     if cfg.crop_size:
         return predict_native(with_tta(forward) if cfg.tta else forward, cfg, scaled, tiling)
 
     def one(view):
-        x, _ = preprocess_zoo(view, None, cfg.image_size, cfg.crop, cfg.num_channels, size_order=cfg.size_order)
-        return forward(x.transpose(2, 0, 1)[None])[0]
+        return forward(prepare.resized(view).transpose(2, 0, 1)[None])[0]
 
     return average_views(one, scaled) if cfg.tta else one(scaled)
 
@@ -135,7 +137,7 @@ def predict_network_scale(
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-049
 def predict_image(forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
-    "Probabilities float32 (K, H, W) of an image uint8/uint16 (H, W[, C]), at the image's own size."
+    "Probabilities float32 (K, H, W) of an image (H, W[, C]), at the image's own size."
     return to_size(predict_network_scale(forward, cfg, image, tiling), image.shape[:2])
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-050
@@ -147,8 +149,8 @@ def to_size(probabilities: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-054
 def open_new_images(cfg: PredictConfig, source: str | Path) -> ImageFile:
-    "The pictures of a new file, read as the training images of `cfg` were, see `open_images`."
-    return open_images(source, readings(cfg.reading)[0], cfg.num_channels, cfg.channel_order)
+    "The pictures of a new file, read as the training images of `cfg` were, see `data.preprocessing`."
+    return preprocessing_of(cfg).open(source)
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-201
 @dataclass(eq=False)
@@ -164,21 +166,23 @@ class Predictor:
     tiling: Tiling
     members: list[str]
 
-    def open(self, source: str | Path | bytes, reading: Mapping[str, Any] | None = None) -> ImageFile:
-        """The pictures of a file, RGB, as the training images were read, see `data.samples.open_images`.
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return preprocessing_of(self.cfg)
 
-        The choices in `reading` win over the model's. Raises DataError in words.
-        """
+    def open(self, source: str | Path | bytes, reading: Mapping[str, Any] | None = None) -> ImageFile:
+        "The pictures of a file, RGB, see `open_images`; the choices in `reading` win over the model's."
         images, _ = readings({**self.cfg.reading, **(reading or {})})
         return open_images(source, images, self.cfg.num_channels)
 
     def predict(self, image: np.ndarray) -> np.ndarray:
-        """Probabilities float32 (K, H, W) of an image uint8/uint16 (H, W) or (H, W, C), colours in RGB order.
+        """Probabilities float32 (K, H, W) of an image (H, W) or (H, W, C), colours in RGB order.
 
-        ValueError for other images.
+        ValueError for images that the network cannot read, see `data.preprocessing`.
         """
         if self.cfg.channel_order == "BGR" and image.ndim == 3:
             image = image[..., [2, 1, 0, *range(3, image.shape[2])][: image.shape[2]]]
+        self.preprocessing.for_image(image, new=True)
         return predict_image(self.forward, self.cfg, image, self.tiling)
 
     def mask(self, image: np.ndarray) -> np.ndarray:
@@ -224,18 +228,16 @@ def _page_bands(
     "Bands of probabilities of a page; a single one for networks that read whole resized images."
     if cfg.crop_size:
         answer, (rows, columns) = with_tta(forward) if cfg.tta else forward, _spans(cfg, page, tiling)
-
-        def prepare(window):
-            return set_channels(scale_image(window), cfg.num_channels)
-
+        prepare = preprocessing_of(cfg).for_image(page, new=True)
         for first, channels in predict_bands(answer, page, rows, columns, tiling.batch, prepare, skip):
             yield first, class_probabilities(channels, cfg.objects)
     elif not skip:
+        preprocessing_of(cfg).for_image(page, new=True)
         yield 0, predict_image(forward, cfg, page[:])
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-073
 def lay_over(
-    cfg: PredictConfig, pixels: np.ndarray, mask: np.ndarray, limits: tuple[int, int] | None = None
+    cfg: PredictConfig, pixels: np.ndarray, mask: np.ndarray, limits: tuple[float, float] | None = None
 ) -> np.ndarray:
     "The classes of `mask` (h, W) over the pixels that a network of `cfg` reads, RGB uint8 (h, W, 3)."
     is_bgr = cfg.channel_order == "BGR" and pixels.ndim == 3
@@ -247,7 +249,7 @@ def _layer(cfg: PredictConfig, page) -> Callable[[int, np.ndarray], np.ndarray]:
     limits = None
     if page.dtype != np.uint8:
         blocks = [page[top : top + 1024] for top in range(0, page.shape[0], 1024)]
-        limits = min(int(b.min()) for b in blocks), max(int(b.max()) for b in blocks)
+        limits = min(b.min() for b in blocks), max(b.max() for b in blocks)
     return lambda first, classes: lay_over(cfg, page[first : first + len(classes)], classes, limits)
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-074
@@ -355,7 +357,7 @@ def _origin(
         pixels.update(f"{page.dtype} {page.shape}".encode())
         for top in range(0, page.shape[0], 1024):
             pixels.update(np.ascontiguousarray(page[top : top + 1024]))
-    names = ("model_name", "num_channels", "num_classes", "image_size", "crop", "crop_size", "tta")
+    names = ("model_name", "num_channels", "num_classes", "image_size", "crop", "crop_size", "scaling", "tta")
     reads = {name: getattr(cfg, name) for name in names}
     origin = {
         "pixels": pixels.hexdigest(),

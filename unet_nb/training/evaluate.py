@@ -15,7 +15,7 @@ from ..config.jobs import EvaluateConfig, PredictConfig, ScoringConfig
 from ..core.files import write_json
 from ..core.tables import Scores
 from ..data.folder import group_of_ids
-from ..data.pipeline import load_split, preprocess_for_network
+from ..data.pipeline import load_split, resized_mask
 from ..data.samples import ImageSet, Sample
 from ..data.sources import evenly, source_of
 from ..data.targets import class_probabilities
@@ -53,7 +53,7 @@ def _score_channels(cfg: PredictConfig, sample: Sample, channels: np.ndarray) ->
     if cfg.crop_size or cfg.eval_resize:
         p, mask = native, sample.mask
     else:
-        mask = preprocess_for_network(cfg, sample.image, sample.mask)[1]
+        mask = resized_mask(cfg, sample.mask)
     dice, iou = zoo_scores(p, mask, cfg.include_background, cfg.eval_activate.lower(), cfg.ignore_index)
     return (
         {"dice_coeff": dice, "iou": iou},
