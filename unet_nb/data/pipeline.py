@@ -103,8 +103,7 @@ class TrainBatches:
 
     Item `i` is (images float32 (N, C, H, W), masks int32 (N, H', W')[, weights float32 (N, H', W')]).
 
-    `len` is the number of steps; `epoch` may be set between passes. `rank` of `ranks` gets its share of every global
-    batch.
+    `len` counts the steps; `epoch` may be set between passes. `rank` of `ranks` gets its share of every global batch.
     """
 
     def __init__(self, cfg: TrainConfig, images: ImageSet, rank: int = 0, ranks: int = 1):

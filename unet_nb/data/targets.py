@@ -27,7 +27,7 @@ def _numbered(mask: np.ndarray, numbers: np.ndarray, ignore_index: int) -> np.nd
     inside = (mask > 0) & (mask != ignore_index)
     return np.where(inside, np.where(numbers > 0, numbers.astype(np.int64), int(numbers.max(initial=0)) + mask), 0)
 
-
+# %% ../../nbs/data/30_targets.ipynb #cell-300
 def _depth(numbers: np.ndarray) -> np.ndarray:
     "Pixels from the centre of each pixel to the edge of its object, float32 (H, W); the image's edge is none."
     p = np.pad(numbers, 1, mode="edge")
@@ -45,7 +45,7 @@ def _share(depth: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     deepest = ndimage.maximum(depth, position.reshape(numbers.shape), np.arange(len(ids)))
     return depth / np.asarray(deepest, np.float32)[position.reshape(numbers.shape)]
 
-
+# %% ../../nbs/data/30_targets.ipynb #cell-301
 def _near_another(numbers: np.ndarray, pixels: int) -> np.ndarray:
     "Where an object's pixel has another object within `pixels` in each direction, bool (H, W)."
     from scipy import ndimage
@@ -117,13 +117,13 @@ def class_probabilities(channels: np.ndarray, objects: str) -> np.ndarray:
     rest = channels[1:].reshape(-1, parts, *channels.shape[1:]).sum(1)
     return np.concatenate([channels[:1], rest])
 
-
+# %% ../../nbs/data/30_targets.ipynb #cell-302
 def seed_map(channels: np.ndarray, objects: str) -> np.ndarray:
     "How surely a pixel lies inside of one object, (H, W) in [0, 1], from the network's channels (C, H, W)."
     weights = {"border": (1, 0), "contact": (1, 0), "distance": (0, 1 / 3, 2 / 3, 1)}[objects]
     return sum(w * channels[1 + i :: len(weights)].sum(0) for i, w in enumerate(weights) if w)
 
-
+# %% ../../nbs/data/30_targets.ipynb #cell-303
 def channel_names(class_names: Sequence[str], objects: str) -> list[str]:
     "Names of the network's output channels, such as background, nucleus inner, nucleus border."
     return [*class_names[:1], *(f"{name} {part}".strip() for name in class_names[1:] for part in OBJECT_PARTS[objects])]

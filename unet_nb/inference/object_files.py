@@ -46,7 +46,7 @@ def exact_spans(n: int, tile: int, geometry: Geometry) -> list[tuple[int, int, i
         found.append((begin - rule.margin, end + rule.margin, first, min(last, n)))
     return found
 
-
+# %% ../../nbs/inference/07_object_files.ipynb #cell-300
 def channel_bands(
     forward: Forward,
     page: Any,  # pixels (H, W[, C]), read window by window
@@ -153,7 +153,7 @@ def measure_objects(
             measured.pages.append(number or 0)
     return _sorted(measured)
 
-
+# %% ../../nbs/inference/07_object_files.ipynb #cell-301
 def _sorted(measured: Measured) -> Measured:
     order = sorted(range(len(measured.rows)), key=lambda i: (measured.pages[i], measured.rows[i]["number"]))
     parts = (measured.rows, measured.drawn, measured.pages)
@@ -181,7 +181,7 @@ def _measures(prop: Any, top: int, left: int) -> dict[str, float]:
         row[f"integrated_intensity{ending}"] = round(float(mean) * int(prop.area), 3)
     return row
 
-
+# %% ../../nbs/inference/07_object_files.ipynb #cell-302
 def _micrometres(row: dict[str, Any], pixel_size: tuple[float, float] | None) -> dict[str, float]:
     if pixel_size is None:
         return {}
@@ -245,7 +245,7 @@ def _page_bands(predictor: Predictor, page: Any) -> Iterator[tuple[int, np.ndarr
     forward = with_tta(predictor.forward) if cfg.tta else predictor.forward
     return channel_bands(forward, page, cfg.geometry, predictor.tiling.tile, prepare)
 
-
+# %% ../../nbs/inference/07_object_files.ipynb #cell-303
 def predict_objects(
     predictor: Predictor,
     page: Any,  # an array (H, W[, C]) uint8 or uint16, or a page of a file
@@ -277,7 +277,7 @@ def predict_object_files(
         write_objects(files, found, measured, cfg.palette)
     return len(measured.rows)
 
-
+# %% ../../nbs/inference/07_object_files.ipynb #cell-304
 def _progress(log: Callable[[str], None], height: int, start: float, every: float = 10.0) -> Callable[[int], None]:
     shown = [start]
 

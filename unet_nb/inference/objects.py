@@ -62,7 +62,7 @@ def object_planes(channels: np.ndarray, objects: str) -> Planes:
         planes["classes"] = (classes[1:].argmax(0) + 1).astype(np.uint8)
     return planes
 
-
+# %% ../../nbs/inference/06_objects.ipynb #cell-300
 def _steps(p: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(p, 0, 1) * 255).astype(np.uint8)
 
@@ -95,7 +95,7 @@ def _windows(shape: tuple[int, int], side: int) -> Iterator[Window]:
         for left in range(0, width, side):
             yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
 
-
+# %% ../../nbs/inference/06_objects.ipynb #cell-301
 def _wider(window: Window, by: int, shape: tuple[int, int]) -> tuple[Window, Window]:
     "The window with `by` more pixels on each side where there are any, and the window as a part of that."
     wide = tuple(slice(max(0, s.start - by), min(n, s.stop + by)) for s, n in zip(window, shape))
@@ -109,14 +109,14 @@ class _Pieces:
     numbers: np.ndarray  # (provisional numbers + 1,), 0 -> 0
     count: int
 
-
+# %% ../../nbs/inference/06_objects.ipynb #cell-302
 def _first_pixels(labels: np.ndarray, window: Window, width: int) -> tuple[np.ndarray, np.ndarray]:
     "Numbers above 0 in a window, and for each the position of its first pixel in the whole image, in reading order."
     ids, at = np.unique(labels, return_index=True)
     rows, columns = np.divmod(at, labels.shape[1])
     return ids[ids > 0], ((rows + window[0].start) * width + columns + window[1].start)[ids > 0]
 
-
+# %% ../../nbs/inference/06_objects.ipynb #cell-303
 def _join(pairs: list[np.ndarray], first: np.ndarray) -> _Pieces:
     "Whole pieces from pairs of provisional numbers (2, n) that belong together and their first pixels (numbers,)."
     n = len(first)
@@ -147,7 +147,7 @@ def _pieces(values: Callable[[Window], np.ndarray], out: Any, side: int) -> _Pie
     ids, begin = (np.concatenate([part[k] for part in first]) for k in (0, 1))
     return _join(pairs, begin[np.argsort(ids)])
 
-
+# %% ../../nbs/inference/06_objects.ipynb #cell-304
 def _seams(values: Callable, out: Any, window: Window, now: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
     "Pairs of provisional numbers (2, n) that meet at the upper and the left edge of a window."
     (top, left), found = (s.start for s in window), []
@@ -194,7 +194,7 @@ def _label_seeded(planes: Planes, rule: ObjectRule, out: Any, spare: Any, side: 
 
     return _append(seeds.count, rest, out, spare, side)
 
-
+# %% ../../nbs/inference/06_objects.ipynb #cell-305
 def _append(count: int, rest: Callable[[Window], np.ndarray], out: Any, spare: Any, side: int) -> int:
     "Number the pieces of `rest` after the `count` objects that `out` holds already. The highest number."
     others = _pieces(rest, spare, side)
@@ -224,7 +224,7 @@ def _label_split(planes: Planes, rule: ObjectRule, out: Any, spare: Any, side: i
         total += int(labels.max())
     return total
 
-
+# %% ../../nbs/inference/06_objects.ipynb #cell-306
 def _check_extent(box: np.ndarray) -> None:
     height, width = box[2:] - box[:2]
     if height * width > _LARGEST:
@@ -233,7 +233,7 @@ def _check_extent(box: np.ndarray) -> None:
             "object_threshold, or train with objects: border, whose objects grow from seeds and need no such piece"
         )
 
-
+# %% ../../nbs/inference/06_objects.ipynb #cell-307
 def _boxes(spare: Any, pieces: _Pieces, side: int) -> np.ndarray:
     "Top, left, bottom, right (exclusive) of every whole piece, int64 (pieces, 4)."
     boxes = np.tile(np.array([2**40, 2**40, 0, 0]), (pieces.count, 1))
@@ -258,7 +258,7 @@ class Labelled:
     def count(self) -> int:
         return len(self.classes)
 
-
+# %% ../../nbs/inference/06_objects.ipynb #cell-308
 def _number(planes: Planes, provisional: int, min_size: int, out: Any, side: int) -> Labelled:
     "Drop small objects, and number the others in reading order of their first pixels; the class is the commonest one."
     areas, first = np.zeros(provisional, np.int64), np.full(provisional, np.iinfo(np.int64).max)
@@ -298,7 +298,7 @@ def label_planes(
     label = _label_seeded if "seeds" in planes else _label_split
     return _number(planes, 1 + label(planes, rule, out, spare, side), rule.min_size, out, side)
 
-
+# %% ../../nbs/inference/06_objects.ipynb #cell-309
 def find_objects(channels: np.ndarray, rule: ObjectRule) -> Labelled:
     "The objects of an image from a network's channels (C, H, W), in memory; raises like `label_planes`."
     return label_planes(object_planes(channels, rule.objects), rule)
@@ -329,7 +329,7 @@ def choose_rule(planes: Sequence[Planes], truths: Sequence[np.ndarray], objects:
         rule, score = best[len(best) // 2], max(scores)
     return rule, score
 
-
+# %% ../../nbs/inference/06_objects.ipynb #cell-310
 def _mean_precision(planes: Sequence[Planes], truths: Sequence[np.ndarray], rule: ObjectRule) -> float:
     found = [label_planes(p, rule).labels.astype(np.int64) for p in planes]
     return float(np.mean([average_precision(t, f) for t, f in zip(truths, found)]))

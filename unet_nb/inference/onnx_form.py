@@ -78,7 +78,7 @@ def _object_part(cfg: PredictConfig) -> dict[str, Any]:
     parts = {"objects": cfg.objects, "channels": channel_names(cfg.class_names, cfg.objects)}
     return {"objects": parts | {"threshold": 0.5, "seeds": 0.5, "min_size": 1} | rule}
 
-
+# %% ../../nbs/inference/05_onnx_form.ipynb #cell-300
 def _trained_with(cfg: PredictConfig, checkpoint: Checkpoint) -> dict[str, Any]:
     "The parameters of the training, without places and machines: those of the checkpoint, and what `cfg` says of them."
     places = {

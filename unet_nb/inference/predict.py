@@ -128,7 +128,7 @@ def predict_channels(
 
     return average_views(one, scaled) if cfg.tta else one(scaled)
 
-
+# %% ../../nbs/inference/01_predict.ipynb #cell-300
 def predict_network_scale(
     forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None
 ) -> np.ndarray:

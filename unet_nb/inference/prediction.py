@@ -85,7 +85,7 @@ def object_counts(objects: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
     counts.index.name = "image"
     return counts
 
-
+# %% ../../nbs/inference/08_prediction.ipynb #cell-300
 def sizes_figure(objects: pd.DataFrame) -> Figure:
     "How large the objects of each class are: areas in µm² where all images say their pixel size, else in pixels."
     known = "area_um2" in objects and objects.area_um2.notna().all() and len(objects)

@@ -53,7 +53,7 @@ class _Objects:
     planes: Planes
     truth: np.ndarray
 
-
+# %% ../../nbs/interactive/05_objects.ipynb #cell-300
 def _held_out_objects(run: Run, most: int) -> tuple[ObjectRule, list[_Objects]]:
     "The rule of a run's network, and at most `most` of its held-out images."
     from unet_nb.data.pipeline import load_split

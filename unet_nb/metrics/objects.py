@@ -261,7 +261,7 @@ def touching_pairs(labels: np.ndarray) -> np.ndarray:
     found = [np.stack([a[other], b[other]], 1) for a, b in shifts for other in [(a != b) & (a > 0) & (b > 0)]]
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
-
+# %% ../../nbs/metrics/02_objects.ipynb #cell-300
 def _touching(truth: np.ndarray, o: _Overlaps) -> dict[str, int]:
     "How many pairs of true objects touch, and of how many both have a prediction with an IoU above 0.5."
     pairs, hit = touching_pairs(truth), np.unique(o.rows[o.iou > 0.5])
@@ -283,7 +283,7 @@ def _image_scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float 
         **_touching(np.asarray(truth), overlaps),
     )
 
-
+# %% ../../nbs/metrics/02_objects.ipynb #cell-301
 COUNTED = ("truth_objects", "predicted_objects", "splits", "merges", "touching_pairs", "told_apart")
 
 

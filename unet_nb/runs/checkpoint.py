@@ -53,7 +53,7 @@ def save_checkpoint(
         raise ValueError(f"{path}: not written: {name} holds NaN or infinity")
     return _write(path, params, state)
 
-
+# %% ../../nbs/runs/01_checkpoint.ipynb #cell-300
 def _write(path: str | Path, params: dict[str, ms.Parameter], state: dict[str, Any] | None) -> Path:
     with atomic_path(path) as beside:
         messages = [{"name": n, "data": p} for n, p in params.items()]

@@ -22,7 +22,7 @@ def split_ids(data: Path, share: float = 0.8) -> tuple[list[str], list[str]]:
     cut = int(share * len(ids))
     return ids[:cut], ids[cut:]
 
-
+# %% ../../nbs/studies/09_stardist_peer.ipynb #cell-300
 def read_pair(data: Path, id: str) -> tuple[np.ndarray, np.ndarray]:
     "Image float32 (H, W, 3), its percentiles 1 and 99.8 at 0 and 1, and object numbers int32 (H, W)."
     image = cv2.imread(str(data / id / "image.png"), cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32)
@@ -37,7 +37,7 @@ def _turned(image: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndar
     image, numbers = np.rot90(image, turns), np.rot90(numbers, turns)
     return (image[::-1], numbers[::-1]) if np.random.rand() < 0.5 else (image, numbers)
 
-
+# %% ../../nbs/studies/09_stardist_peer.ipynb #cell-301
 def train_stardist(data: Path, out: Path, minutes: float, seed: int, threads: int = 2):
     "A StarDist network that has trained for `minutes`, with its thresholds chosen; checkpoints go to `out`."
     import tensorflow as tf

@@ -46,7 +46,7 @@ def score_image(forward: Forward, cfg: PredictConfig, sample: Sample) -> tuple[d
     """
     return _score_channels(cfg, sample, predict_channels(forward, cfg, sample.image))
 
-
+# %% ../../nbs/training/04_evaluate.ipynb #cell-300
 def _score_channels(cfg: PredictConfig, sample: Sample, channels: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray]:
     p = class_probabilities(channels, cfg.objects)
     native = to_size(p, sample.mask.shape)
@@ -158,7 +158,7 @@ class ObjectScores:
         kinds = dict(zip(self.ids, group_of_ids(self.ids, groups))) if groups else None
         return {"objects": object_scores(self.truths, self.predictions, self.ids, kinds)}
 
-
+# %% ../../nbs/training/04_evaluate.ipynb #cell-301
 def found_objects(channels: np.ndarray, cfg: PredictConfig) -> np.ndarray:
     """Object numbers (H, W) as they are scored, from a network's channels (C, H, W).
 
