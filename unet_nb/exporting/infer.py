@@ -114,8 +114,7 @@ def config_for_model(given: dict[str, Any], kind: str) -> tuple[InferConfig, Pat
     """
     config, given = job_config(f"infer_{kind}"), real_names(given)
     path = find_model(given.get("model_file", ""), given.get("output_path", config().output_path), f".{kind}")
-    provenance = read_description(path)["provenance"]
-    homes = (path.parent, path.parent.parent)  # of an export, and of a training, whose checkpoints have their folder
+    provenance, homes = read_description(path)["provenance"], path.parents[:2]  # a training's checkpoints lie deeper
     params = next((p for home in homes if (p := home / "params.yaml").is_file()), path.parent / "params.yaml")
     try:
         described = config(**_taken(config, provenance["config"])).model_dump()

@@ -285,8 +285,7 @@ def export_report(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> pd.Dat
     The files go to variants/ in `run`, the table to report.csv. Columns: megabytes; dice_coeff (the zoo's), mean_iou;
     milliseconds for the first held-out image; and against the float32 checkpoint: dice_change, largest_difference (of a
     probability, 0 … 1), changed_pixels (share of all held-out pixels that get another class, 0 … 1), speed (factor).
-    From the gate: gate_difference, the largest on noise, saturated and constant images too, and opencv_difference,
-    OpenCV's largest from ONNX Runtime.
+    From the gate: gate_difference (on noise, too), opencv_difference (OpenCV's from ONNX Runtime).
     """
     with run.guard():
         train, val = load_split(cfg)
@@ -303,6 +302,6 @@ def export_report(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> pd.Dat
         table["milliseconds"] = pd.Series(latencies(forwards, x))
         table["speed"] = table.milliseconds["checkpoint"] / table.milliseconds
         write_text(run.path / "report.csv", table.to_csv())
-        shown = table.to_string(float_format="{:.4f}".format)
-        run.log(f"{x.shape[2]} × {x.shape[3]} pixels, {len(val)} validation images{_processor_note()}\n{shown}")
+        about = f"{x.shape[2]} × {x.shape[3]} pixels, {len(val)} validation images{_processor_note()}"
+        run.log(f"{about}\n{table.to_string(float_format='{:.4f}'.format)}")
     return table
