@@ -20,6 +20,7 @@ from ..core.paths import resolve_path
 from .annotated import Question, ReadOptions
 from .annotations import recognise
 from .convert import Summary, convert_nuclei, is_nuclei
+from .imagej import is_roi_archive
 from .images import DataError
 from .kit_folder import Prepared, to_folder
 from .pairs import pair_files
@@ -108,6 +109,8 @@ def source_to_prepare(path: Path) -> str | None:
         return None
     if is_nuclei(path):
         return "the layout of the 2018 Data Science Bowl"
+    if path.suffix.lower() == ".zip" and not is_roi_archive(path):
+        return "a zip archive, perhaps the export of a tool"
     try:
         found = recognise(path)
     except Question:

@@ -95,7 +95,7 @@ class _Labelled:
 def _fold(cfg: SampleConfig, ids: Sequence[str], groups: Path | str | None) -> tuple[list[int], list[int]]:
     "Positions (train, validate) of fold `cross_valid_ind`; the zoo's folds know no groups."
     if cfg.fold_scheme == "zoo":
-        return zoo_fold(cfg.cross_valid_ind, len(ids), cfg.num_folds)
+        return zoo_fold(cfg.cross_valid_ind, len(ids), cfg.num_folds, rounded=cfg.protocol == "zoo")
     keys = group_of_ids(ids, groups) if groups else None
     return cut_fold(cfg.cross_valid_ind, len(ids), cfg.num_folds, cfg.fold_scheme, keys)
 

@@ -22,7 +22,7 @@ from mindspore import nn, ops
 # %% ../../nbs/exporting/00_export.ipynb #cell-203
 from ..config.geometry import size_error
 from ..config.groups import ConfigError
-from ..config.jobs import ExportConfig, PredictConfig
+from ..config.jobs import ExportConfig, PredictConfig, ways_text
 from ..core.files import atomic_path, write_json
 from ..data.demo import demo_set
 from ..data.pipeline import load_split
@@ -35,7 +35,7 @@ from ..inference.predictor import KEY, OnnxPredictor, as_probabilities
 from ..inference.tiling import Forward
 from ..models.blocks import SegmentationNet
 from ..models.function import as_function
-from ..runs.checkpoint import Checkpoint
+from ..runs.checkpoint import Checkpoint, warn_of_foreign
 from ..runs.folder import Run
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-014
@@ -146,6 +146,8 @@ def export(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> Path:
     with reported(run):
         check_export(cfg)
         net = load_trained(cfg, checkpoint)
+        run.log(ways_text(cfg), echo=cfg.protocol == "zoo")
+        warn_of_foreign(run, cfg, checkpoint)
         described, path = description(cfg, net, checkpoint), run.path / f"{cfg.file_name}.{cfg.file_format.lower()}"
         with atomic_path(path) as beside:
             write_model(cfg, net, described, beside)

@@ -5,13 +5,15 @@
 # %% ../../nbs/training/04_evaluate.ipynb #cell-003
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
-from ..config.jobs import EvaluateConfig, PredictConfig, ScoringConfig
+from ..config.jobs import EvaluateConfig, PredictConfig, ScoringConfig, ways_text
 from ..core.files import write_json
 from ..core.tables import Scores
 from ..data.folder import group_of_ids
@@ -19,6 +21,7 @@ from ..data.pipeline import load_split, resized_mask
 from ..data.samples import ImageSet, Sample
 from ..data.sources import evenly, source_of
 from ..data.targets import class_probabilities
+from ..data.zoo import reads_folders
 from ..figures.plots import levels_figure, prediction_figure, prediction_path, save_figure
 from ..figures.report import reported
 from ..inference.objects import ObjectRule, choose_rule, find_objects, object_planes
@@ -50,16 +53,41 @@ def score_image(forward: Forward, cfg: PredictConfig, sample: Sample) -> tuple[d
 def _score_channels(cfg: PredictConfig, sample: Sample, channels: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray]:
     p = class_probabilities(channels, cfg.objects)
     native = to_size(p, sample.mask.shape)
-    if cfg.crop_size or cfg.eval_resize:
-        p, mask = native, sample.mask
+    if cfg.protocol == "zoo" and not cfg.crop_size:
+        dice, iou = _scores_as_zoo(cfg, p, sample)
     else:
-        mask = resized_mask(cfg, sample.mask)
-    dice, iou = zoo_scores(p, mask, cfg.include_background, cfg.eval_activate.lower(), cfg.ignore_index)
+        own = cfg.crop_size or cfg.eval_resize
+        q, mask = (native, sample.mask) if own else (p, resized_mask(cfg, sample.mask))
+        dice, iou = zoo_scores(q, mask, cfg.include_background, cfg.eval_activate.lower(), cfg.ignore_index)
     return (
         {"dice_coeff": dice, "iou": iou},
         confusion(native.argmax(0), sample.mask, cfg.num_classes, cfg.ignore_index),
         native,
     )
+
+# %% ../../nbs/training/04_evaluate.ipynb #cell-290e88c3
+def _zoo_answer(cfg: PredictConfig, probabilities: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """What the zoo scores of an answer, probabilities (K, h, w): float32 (K, H, W), at `size` with `eval_resize`.
+
+    Probabilities as they are, or cut to 8 bits and resized; or 0 and 1 for classes that are decided first.
+    """
+    if cfg.eval_activate == "Argmax":
+        decided = probabilities.argmax(0) == np.arange(len(probabilities))[:, None, None]
+        planes, how, scale = decided.astype(np.uint8), cv2.INTER_NEAREST, 1
+    else:
+        planes, how, scale = (probabilities * np.float32(255)).astype(np.uint8), cv2.INTER_LINEAR, 255
+    if not cfg.eval_resize:
+        return planes.astype(np.float32) if cfg.eval_activate == "Argmax" else probabilities
+    return np.stack([cv2.resize(plane, size[::-1], interpolation=how) for plane in planes]).astype(np.float32) / scale
+
+# %% ../../nbs/training/04_evaluate.ipynb #cell-5c97c0c8
+def _scores_as_zoo(cfg: PredictConfig, probabilities: np.ndarray, sample: Sample) -> tuple[float, float]:
+    "Dice and IoU of one image to the zoo's last number."
+    at_own_size = cfg.eval_resize and reads_folders(cfg)
+    mask = sample.mask if at_own_size else resized_mask(cfg, sample.mask)
+    answer = _zoo_answer(cfg, probabilities, mask.shape)
+    dice, iou = zoo_scores(answer, mask, cfg.include_background, "softmax", cfg.ignore_index)
+    return (0.0, 0.0) if math.isnan(dice) else (dice, iou)
 
 # %% ../../nbs/training/04_evaluate.ipynb #cell-012
 OnImage = Callable[[Sample, np.ndarray, dict], None]
@@ -230,13 +258,15 @@ def evaluate_checkpoint(cfg: EvaluateConfig, checkpoint: Checkpoint, run: Run) -
     """
     from unet_nb.models.function import as_function
     from unet_nb.models.registry import create_model
-    from unet_nb.runs.checkpoint import load_network
+    from unet_nb.runs.checkpoint import load_network, warn_of_foreign
 
     with reported(run):
         setup_device(cfg)
         _, val = load_split(cfg)
         net = create_model(cfg)
         load_network(net, checkpoint)
+        run.log(ways_text(cfg), echo=cfg.protocol == "zoo")
+        warn_of_foreign(run, cfg, checkpoint)
         write_json(run.path / "split.json", {"val": val.ids})
         facts = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.state.get("epoch")}
         if cfg.geometry.levels and cfg.use_ds and not cfg.level:
