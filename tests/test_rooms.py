@@ -59,6 +59,7 @@ LATE = {
     ("interactive.objects", "inference.files"): SLOW_VIEWS,
     ("interactive.objects", "inference.predict"): SLOW_VIEWS,
     ("interactive.explore", "training.fit"): SLOW_VIEWS,
+    ("studies.stardist_peer", "metrics.objects"): "it runs in an environment without unet_nb",
     ("studies.benchmark", "inference.onnx_graph"): SLOW_PLAN,
     ("studies.benchmark", "models.function"): SLOW_PLAN,
     ("studies.benchmark", "models.registry"): SLOW_PLAN,

@@ -648,6 +648,7 @@ def doctor(
     from unet_nb.core.reading import parse_labels, parse_reading
     from unet_nb.data import doctor as room
     from unet_nb.data.conversion import naming_preparation
+    from unet_nb.figures.plots import save_figure
 
     given = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
     given |= {"labels": parse_labels(labels, classes), "reading": parse_reading(choices)}
@@ -656,15 +657,12 @@ def doctor(
         report = room.examine(examined, classes, **options)
     click.echo(report.to_json() if as_json else str(report))
     if figure:
-        from unet_nb.figures.plots import save_figure
-
         click.echo(f"examples: {save_figure(report.figure(), figure)}")
     if fix_into and not isinstance(examined, Path):
         raise click.UsageError("--fix-into works on folders of images and masks; other data are read as they are")
     if fix_into:
         click.echo(str(room.fix_into(examined, resolve_path(fix_into), classes, **options)))
-    if not report.ok:
-        sys.exit(1)
+    sys.exit(int(not report.ok))
 
 # %% ../../nbs/cli/00_command.ipynb #cell-034
 @cli.command()
