@@ -269,8 +269,10 @@ def predict_file(
     cfg = predictor.cfg
     pages = open_new_images(cfg, source)
     if wanted.objects:
-        from unet_nb.inference.object_files import predict_object_files  # SciPy and scikit-image, for objects only
-
+        try:
+            from unet_nb.inference.object_files import predict_object_files  # SciPy and scikit-image, for objects only
+        except ImportError as e:
+            raise ValueError(f"objects need more packages ({e}): pip install 'unet_nb[objects]'") from None
         count = predict_object_files(predictor, pages, files, log)
         return log(f"{count} {'object' if count == 1 else 'objects'}")
     if next(iter(files.values())).suffix == ".png":

@@ -501,6 +501,7 @@ def fit(
     callbacks: Iterable[Callback] = (),
     *,
     on_step: Callable[[Trainer, float], None] | None = None,
+    batches: Callable[..., TrainBatches] = TrainBatches,  # makes them from (cfg, images, rank, ranks)
 ) -> Run:
     """Train a network as `cfg` says, score it on the held-out images, and return the run folder that holds everything.
 
@@ -516,10 +517,10 @@ def fit(
     run = _open_run(cfg, run)
     events = Callbacks([*default_callbacks(cfg), yours, *last])
     with run.listening(events.on_log), reported(run):
-        trainer, batches, val = _prepare(cfg, run)
+        trainer, made, val = _prepare(cfg, run, batches)
         with _fit_events(trainer, events) as result:
-            evaluation = train_epochs(trainer, batches, val, events)
-            _choose_objects(trainer, batches.images)
+            evaluation = train_epochs(trainer, made, val, events)
+            _choose_objects(trainer, made.images)
             result |= _finish(trainer, evaluation, val)
         run.set_status("done")
     return run
@@ -538,7 +539,9 @@ def _fit_events(trainer: Trainer, events: Callback) -> Iterator[dict]:
     events.on_fit_end(trainer, scores, None)
 
 # %% ../../nbs/training/05_fit.ipynb #cell-076
-def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSet]:
+def _prepare(
+    cfg: TrainConfig, run: Run, create_batches: Callable[..., TrainBatches]
+) -> tuple[Trainer, TrainBatches, ImageSet]:
     "Network, batches and held-out images, with the training where it starts or goes on; checked before the first step."
     setup_device(cfg)
     ranks = join_ranks(cfg)
@@ -550,7 +553,7 @@ def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSe
     _save_digests(run, digests)
     if source_of(cfg).read_on_demand:
         quick_checks(train, val, cfg.num_classes, cfg.ignore_index, log=run.log)
-    batches = TrainBatches(cfg, train, ranks.rank, ranks.size)
+    batches = create_batches(cfg, train, ranks.rank, ranks.size)
     trainer = Trainer(cfg, len(batches), ranks, run)
     parameters = sum(p.size for p in trainer.net.trainable_params())
     run.log(
