@@ -520,7 +520,7 @@ def fit(
         trainer, made, val = _prepare(cfg, run, batches)
         with _fit_events(trainer, events) as result:
             evaluation = train_epochs(trainer, made, val, events)
-            _choose_objects(trainer, made.images)
+            _choose_objects(trainer, made)
             result |= _finish(trainer, evaluation, val)
         run.set_status("done")
     return run
@@ -609,7 +609,7 @@ def _keep_onnx_form(trainer: Trainer, val: ImageSet) -> None:
     keep_onnx(content, checkpoint.path, file_digest(checkpoint.path))
 
 # %% ../../nbs/training/05_fit.ipynb #cell-200
-def _choose_objects(trainer: Trainer, train: ImageSet) -> None:
+def _choose_objects(trainer: Trainer, batches: TrainBatches) -> None:
     "Where objects are learnt, choose what of their rule is left open, and write it into the checkpoints."
     cfg, run = trainer.cfg, trainer.run
     if cfg.objects == "none":
@@ -621,7 +621,7 @@ def _choose_objects(trainer: Trainer, train: ImageSet) -> None:
     for path in paths if any(getattr(cfg, name) is None for name in names) else []:
         checkpoint, net = load_checkpoint(path), create_model(cfg)
         load_network(net, checkpoint)
-        found, score = choose_objects(as_function(net), cfg, train)
+        found, score = choose_objects(as_function(net), cfg, batches.images)
         chosen = {name: found[name] if getattr(cfg, name) is None else getattr(cfg, name) for name in names}
         amend_config(checkpoint, **chosen)
         shown = ", ".join(f"{name} {value}" for name, value in chosen.items())
