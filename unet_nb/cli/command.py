@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from unet_nb.runs.folder import Run
 
 # %% auto #0
-__all__ = ['cli', 'run', 'resume_run', 'prepare', 'sweep', 'export', 'plan', 'params', 'lab', 'runs', 'env', 'predict', 'doctor',
-           'upload', 'main']
+__all__ = ['cli', 'run', 'resume_run', 'prepare', 'sweep', 'export', 'preprocess', 'postprocess', 'infer', 'plan', 'params',
+           'lab', 'runs', 'env', 'selfcheck', 'predict', 'doctor', 'upload', 'main']
 
 # %% ../../nbs/cli/00_command.ipynb #cell-005
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -343,6 +343,52 @@ def export(files: tuple[str, ...], params: tuple[tuple[str, str], ...], report: 
 
     click.echo(launch("export", list(files), **dict(params) | ({"export_report": True} if report else {})).path)
 
+# %% ../../nbs/cli/00_command.ipynb #cell-2dde5476
+_step_files = _together(
+    _recipes_and_values,
+    click.option("--labels", default="label.npy", show_default=True, help="File of the labels."),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-ccda6839
+def _step_config(files: tuple[str, ...], params: tuple[tuple[str, str], ...]):
+    "Configuration of the zoo's three steps, and the folders of inputs and outputs."
+    from unet_nb.config.recipes import load_params
+
+    cfg = load_params(*files, job="infer_mindir", **dict(params))
+    return cfg, cfg.result_path or "preprocess_Result", cfg.rst_path
+
+# %% ../../nbs/cli/00_command.ipynb #cell-c8c0ae71
+@cli.command()
+@_step_files
+def preprocess(files: tuple[str, ...], params: tuple[tuple[str, str], ...], labels: str) -> None:
+    "Step 1 of inference on another machine: the held-out images as raw inputs in result_path, the labels in a file."
+    from unet_nb.exporting.steps import write_inputs
+
+    cfg, inputs, _ = _step_config(files, params)
+    names = write_inputs(cfg, inputs, labels)
+    click.echo(f"{len(names)} inputs in {inputs}, {names[0]} to {names[-1]}; labels in {labels}")
+
+# %% ../../nbs/cli/00_command.ipynb #cell-87a05cca
+@cli.command()
+@_step_files
+def postprocess(files: tuple[str, ...], params: tuple[tuple[str, str], ...], labels: str) -> None:
+    "Step 3: the scores of the outputs in rst_path, and the mean time that step 2 noted."
+    from unet_nb.exporting.steps import score_outputs
+
+    cfg, inputs, outputs = _step_config(files, params)
+    score_outputs(cfg, inputs, outputs, labels, click.echo)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-3674983a
+@cli.command()
+@click.argument("model")
+@_recipes_and_values
+def infer(model: str, files: tuple[str, ...], params: tuple[tuple[str, str], ...]) -> None:
+    "Step 2 without a card: the MINDIR file MODEL answers the inputs in result_path, into rst_path."
+    from unet_nb.exporting.steps import infer_inputs
+
+    cfg, inputs, outputs = _step_config(files, params)
+    click.echo(infer_inputs(cfg, model, inputs, outputs))
+
 # %% ../../nbs/cli/00_command.ipynb #cell-020
 @cli.command()
 @_recipes_and_values
@@ -423,6 +469,20 @@ def env(as_json: bool) -> None:
 
     found = machine()
     click.echo(json.dumps(found, indent=2) if as_json else machine_text(found))
+
+# %% ../../nbs/cli/00_command.ipynb #cell-a66b67dd
+@cli.command()
+@click.option("--device", default="CPU", type=click.Choice(["CPU", "GPU", "Ascend"]), show_default=True)
+@click.option("-o", "--output", default="selfcheck", show_default=True, metavar="DIR", help="Folder for the report.")
+def selfcheck(device: str, output: str) -> None:
+    """Train, evaluate, export and profile on a device in minutes, and compare with the processor's numbers.
+
+    Writes a report that can be sent to us. Exit code 1 where something failed or differs.
+    """
+    from unet_nb.studies.selfcheck import selfcheck as check
+
+    if not check(device, output, click.echo):
+        sys.exit(1)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-025
 _what_to_write = _together(

@@ -57,17 +57,17 @@ class Exported(nn.Cell):
         return logits.argmax(-1).astype(ms.int32) if self.decide else ops.softmax(logits, -1)
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-015
-def write_model(cfg: ExportConfig, net: SegmentationNet, described: dict[str, Any], path: Path) -> None:
+def write_model(cfg: ExportConfig, net: SegmentationNet, described: dict[str, Any], path: Path, batch: int = 1) -> None:
     """Write `net` to `path` in `cfg.file_format`.
 
-    MINDIR and AIR with batch 1 and cfg.height × cfg.width, ONNX with free sizes and its description.
+    MINDIR and AIR with `batch` images of cfg.height × cfg.width, ONNX with free sizes and its description.
     """
     if cfg.file_format == "ONNX":
         model = to_onnx(net, cfg.eval_activate)
         onnx.helper.set_model_props(model, {KEY: json.dumps(described)})
         onnx.save(model, path)
     else:
-        blank = ms.Tensor(np.zeros((1, cfg.num_channels, cfg.height, cfg.width), np.float32))
+        blank = ms.Tensor(np.zeros((batch, cfg.num_channels, cfg.height, cfg.width), np.float32))
         ms.export(Exported(net, cfg.eval_activate), blank, file_name=str(path), file_format=cfg.file_format)
         path.chmod(0o644)  # MindSpore makes its files readable for their owner alone
 
@@ -102,10 +102,10 @@ def open_with_opencv(path: str | Path, num_classes: int) -> Forward:
     return network
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-025
-def _export_sizes(cfg: ExportConfig, net: SegmentationNet, images: ImageSet) -> list[tuple[int, int, int]]:
+def _export_sizes(cfg: ExportConfig, net: SegmentationNet, images: ImageSet, batch: int = 1) -> list[tuple[int, int, int]]:
     "Batch, height and width of the inputs on which an exported file is compared: those that it takes."
     if cfg.file_format != "ONNX":
-        return [(1, cfg.height, cfg.width)]
+        return [(batch, cfg.height, cfg.width)]
     own = tuple(net.input_size(n) for n in images[0].image.shape[:2])
     return [(1, net.input_size(64), net.input_size(96)), (2, net.input_size(160), net.input_size(64)), (1, *own)]
 
@@ -119,11 +119,27 @@ def check_export(cfg: ExportConfig) -> None:
         )
     if cfg.file_format != "ONNX" and (problem := size_error(cfg, [cfg.height, cfg.width], "height, width")):
         raise ConfigError(problem)
-    if not cfg.file_name or Path(cfg.file_name).name != cfg.file_name:
+    if not _file_stem(cfg) or Path(_file_stem(cfg)).name != _file_stem(cfg):
         raise ConfigError(
             f"file_name: '{cfg.file_name}' must be a name without folders; the file is written into the run "
             "folder (output_path)"
         )
+
+# %% ../../nbs/exporting/00_export.ipynb #cell-69786fc2
+def _file_stem(cfg: ExportConfig) -> str:
+    "The name that `file_name` gives: without ./ before it, as the zoo's description writes it, or a suffix after it."
+    name = cfg.file_name.removeprefix("./")
+    suffix = f".{cfg.file_format.lower()}"
+    return name[: -len(suffix)] if name.lower().endswith(suffix) else name
+
+# %% ../../nbs/exporting/00_export.ipynb #cell-a40ad7a5
+def _exported_files(cfg: ExportConfig, folder: Path) -> list[tuple[int, Path]]:
+    "Images in the input of each file that is to be written, and its path."
+    batches = cfg.export_batch if isinstance(cfg.export_batch, list) else [cfg.export_batch]
+    if cfg.file_format == "ONNX":
+        batches = batches[:1]  # any number of images
+    names = [f"{_file_stem(cfg)}_bs{n}" if len(batches) > 1 else _file_stem(cfg) for n in batches]
+    return [(n, folder / f"{name}.{cfg.file_format.lower()}") for n, name in zip(batches, names)]
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-031
 def gate_images(cfg: PredictConfig, run: Run) -> ImageSet:
@@ -148,50 +164,51 @@ def export(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> Path:
         net = load_trained(cfg, checkpoint)
         run.log(ways_text(cfg), echo=cfg.protocol == "zoo")
         warn_of_foreign(run, cfg, checkpoint)
-        described, path = description(cfg, net, checkpoint), run.path / f"{cfg.file_name}.{cfg.file_format.lower()}"
-        with atomic_path(path) as beside:
-            write_model(cfg, net, described, beside)
-            table = None if cfg.file_format == "AIR" else gate(cfg, net, beside, run)
-        if cfg.file_format != "ONNX":
-            described["input"] |= {"batch": 1, "height": cfg.height, "width": cfg.width}
-            write_json(path.with_suffix(".json"), described | {"file": file_facts(path)})
-        worst = None if table is None else float(table.difference.max())
-        write_json(
-            run.path / "metrics.json",
-            {
-                "file": path.name,
-                "bytes": path.stat().st_size,
-                "largest_difference": worst,
-                "checkpoint": str(checkpoint.path),
-            }
-            | described["scores"],
-        )
-        run.log(
-            f"{path}: {path.stat().st_size / 1e6:.2f} MB, largest difference from the checkpoint "
-            f"{worst if worst is None else f'{worst:.1e}'}"
-        )
+        described, facts = description(cfg, net, checkpoint), {}
+        for batch, path in reversed(_exported_files(cfg, run.path)):
+            facts = _export_file(cfg, net, described, path, run, batch)
+        write_json(run.path / "metrics.json", {**facts, "checkpoint": str(checkpoint.path), **described["scores"]})
         run.set_status("done")
     return path
 
+# %% ../../nbs/exporting/00_export.ipynb #cell-a5b1fbcf
+def _export_file(
+    cfg: ExportConfig, net: SegmentationNet, described: dict[str, Any], path: Path, run: Run, batch: int
+) -> dict[str, Any]:
+    "Write one file, if it gives the answers of `net`, and the description of a MINDIR beside it; returns its facts."
+    with atomic_path(path) as beside:
+        write_model(cfg, net, described, beside, batch)
+        table = None if cfg.file_format == "AIR" else gate(cfg, net, beside, run, batch)
+    if cfg.file_format != "ONNX":
+        read = described["input"] | {"batch": batch, "height": cfg.height, "width": cfg.width}
+        write_json(path.with_suffix(".json"), described | {"input": read, "file": file_facts(path)})
+    worst = None if table is None else float(table.difference.max())
+    inputs = f", {batch} images at a time" if batch > 1 and cfg.file_format != "ONNX" else ""
+    run.log(
+        f"{path}: {path.stat().st_size / 1e6:.2f} MB{inputs}, largest difference from the checkpoint "
+        f"{worst if worst is None else f'{worst:.1e}'}"
+    )
+    return {"file": path.name, "bytes": path.stat().st_size, "largest_difference": worst}
+
 # %% ../../nbs/exporting/00_export.ipynb #cell-034
-def gate(cfg: ExportConfig, net: SegmentationNet, file: Path, run: Run) -> pd.DataFrame:
+def gate(cfg: ExportConfig, net: SegmentationNet, file: Path, run: Run, batch: int = 1) -> pd.DataFrame:
     "`compare_file` with the images of `cfg`, and parity.json in `run` of what was found."
     images = gate_images(cfg, run)
-    table = compare_file(cfg, net, file, images, run.warn)
+    table = compare_file(cfg, net, file, images, run.warn, batch)
     write_json(run.path / "parity.json", table.to_dict("records"))
     check_differences(cfg, table)
     return table
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-202
 def compare_file(
-    cfg: ExportConfig, net: SegmentationNet, file: Path, images: ImageSet, warn: Callable[[str], None]
+    cfg: ExportConfig, net: SegmentationNet, file: Path, images: ImageSet, warn: Callable[[str], None], batch: int = 1
 ) -> pd.DataFrame:
     """How far an exported `file` is from `net` on `gate_inputs`, and OpenCV's answers from ONNX Runtime's.
 
     Raises ValueError in words where the readers of an ONNX file do not agree; one that OpenCV cannot read is told to
     `warn`.
     """
-    inputs = gate_inputs(cfg, _export_sizes(cfg, net, images), images)
+    inputs = gate_inputs(cfg, _export_sizes(cfg, net, images, batch), images)
     forward = open_model(file, cfg.num_outputs)
     table = compare(forward, as_function(net, compiled=False), inputs, cfg.eval_activate)
     if cfg.file_format == "ONNX" and cfg.eval_activate == "Softmax":

@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # MindSpore, which takes seconds to load and which the scores
 
 # %% auto #0
 __all__ = ['OnImage', 'score_image', 'evaluate', 'PredictionFigures', 'ObjectScores', 'found_objects', 'choose_objects',
-           'Evaluation', 'score_into', 'evaluate_checkpoint', 'score_levels']
+           'ZooRecord', 'Evaluation', 'score_into', 'evaluate_checkpoint', 'score_levels']
 
 # %% ../../nbs/training/04_evaluate.ipynb #cell-006
 def score_image(forward: Forward, cfg: PredictConfig, sample: Sample) -> tuple[dict, np.ndarray, np.ndarray]:
@@ -216,13 +216,44 @@ def choose_objects(
     rule, score = choose_rule(planes, truths, cfg.objects)
     return {f"object_{name}": getattr(rule, name) for name in ("threshold", "seeds", "min_size")}, score
 
+# %% ../../nbs/training/04_evaluate.ipynb #cell-115d2e91
+class ZooRecord:
+    """Logs each image it is called with as the zoo prints it, with `protocol: zoo` onto the screen too.
+
+    There `show_eval` also draws the zoo's pictures, `draw_eval/predict-N.png` and `mask-N.png`, to the pixel: it writes
+    the numbers of `color` as blue, green, red.
+    """
+
+    def __init__(self, run: Run, cfg: ScoringConfig):
+        self.run, self.cfg, self.count = run, cfg, 0
+        run.log("============== Starting Evaluating ============", echo=cfg.protocol == "zoo")
+
+    def __call__(self, sample: Sample, probabilities: np.ndarray, scores: dict) -> None:
+        self.count += 1
+        line = f"single dice coeff is: {scores['dice_coeff']}, IOU is: {scores['iou']}"
+        self.run.log(line, echo=self.cfg.protocol == "zoo")
+        if self.cfg.protocol == "zoo" and getattr(self.cfg, "show_eval", False):
+            self.draw(sample, probabilities)
+
+    def draw(self, sample: Sample, probabilities: np.ndarray) -> None:
+        folder, cfg = self.run.path / "draw_eval", self.cfg
+        folder.mkdir(exist_ok=True)
+        at_own_size = cfg.crop_size or (cfg.eval_resize and reads_folders(cfg))
+        mask = sample.mask if at_own_size else resized_mask(cfg, sample.mask)
+        p = np.stack([cv2.resize(plane, mask.shape[::-1]) for plane in probabilities])
+        if not cfg.include_background:
+            p[0] = 0.5
+        colors = np.array(cfg.palette, np.uint8)
+        for name, ids in (("predict", p.argmax(0)), ("mask", mask)):
+            cv2.imwrite(str(folder / f"{name}-{self.count}.png"), colors[ids % len(colors)])
+
 # %% ../../nbs/training/04_evaluate.ipynb #cell-020
 class Evaluation:
     "The scores of a set of images that go into a run folder: `score` the images, then `write` what was found."
 
     def __init__(self, run: Run, cfg: PredictConfig):
         self.run, self.cfg, self.scores = run, cfg, {}
-        self.figures, self.objects = PredictionFigures(run, cfg), ObjectScores(cfg)
+        self.figures, self.objects, self.zoo = PredictionFigures(run, cfg), ObjectScores(cfg), ZooRecord(run, cfg)
 
     def score(self, forward: Forward, images: ImageSet) -> dict:
         "Evaluate `forward` on `images`; returns the scores."
@@ -231,6 +262,7 @@ class Evaluation:
             sample, channels, scores = image
             self.figures(sample, class_probabilities(channels, self.cfg.objects), scores)
             self.objects(*image)
+            self.zoo(*image)
 
         self.scores = evaluate(forward, self.cfg, images, look)
         return self.scores
