@@ -102,7 +102,9 @@ def open_with_opencv(path: str | Path, num_classes: int) -> Forward:
     return network
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-025
-def _export_sizes(cfg: ExportConfig, net: SegmentationNet, images: ImageSet, batch: int = 1) -> list[tuple[int, int, int]]:
+def _export_sizes(
+    cfg: ExportConfig, net: SegmentationNet, images: ImageSet, batch: int = 1
+) -> list[tuple[int, int, int]]:
     "Batch, height and width of the inputs on which an exported file is compared: those that it takes."
     if cfg.file_format != "ONNX":
         return [(batch, cfg.height, cfg.width)]
