@@ -195,8 +195,7 @@ def _export_file(
 # %% ../../nbs/exporting/00_export.ipynb #cell-034
 def gate(cfg: ExportConfig, net: SegmentationNet, file: Path, run: Run, batch: int = 1) -> pd.DataFrame:
     "`compare_file` with the images of `cfg`, and parity.json in `run` of what was found."
-    images = gate_images(cfg, run)
-    table = compare_file(cfg, net, file, images, run.warn, batch)
+    table = compare_file(cfg, net, file, gate_images(cfg, run), run.warn, batch)
     write_json(run.path / "parity.json", table.to_dict("records"))
     check_differences(cfg, table)
     return table

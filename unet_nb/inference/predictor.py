@@ -24,8 +24,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import tifffile
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from ..config.geometry import SizeRule, output_channels
 from ..core.colors import PALETTE, overlay
@@ -420,6 +418,8 @@ def _mark(pixels: np.ndarray) -> str:
 
 def _written_here(path: Path) -> bool:
     "Whether a file is one of `write_masks`, and nobody has changed its pixels since."
+    from PIL import Image
+
     try:
         if path.suffix.lower() == ".png":
             with Image.open(path) as file:
@@ -435,6 +435,9 @@ def write_masks(path: str | Path, masks: list[np.ndarray]) -> None:
 
     Raises ValueError for another suffix or several masks in a PNG.
     """
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
     path, suffix = Path(path), Path(path).suffix.lower()
     if suffix not in (".png", ".tif", ".tiff"):
         raise ValueError(f"{path}: masks are written as .png or .tif")
