@@ -85,10 +85,14 @@ class CheckedParams(Params):
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-040
 def _text_error(name: str, value: Any) -> str | None:
+    if isinstance(value, list):
+        return next(filter(None, (_text_error(name, item) for item in value)), None)
     if not isinstance(value, str):
         return None
     if "\0" in value:
         return f"{name}: {value!r} holds a zero byte, which no name of a file may"
+    if is_url(value) and (problem := url_error(value)):
+        return f"{name}: the address {problem}"
     longest = max((len(part.encode(errors="replace")) for part in value.split("/")), default=0)
     if longest > 255 and name not in ("augment", "group_key"):
         return f"{name}: a name in it is {longest} bytes long; files have at most 255"

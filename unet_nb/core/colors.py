@@ -5,14 +5,15 @@
 # %% ../../nbs/core/06_colors.ipynb #cell-002
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np  # 0.1 s, which a list of parameters need not wait for
 
 # %% auto #0
-__all__ = ['PALETTE', 'color_mask', 'overlay', 'show_image', 'objects_over']
+__all__ = ['PALETTE', 'color_mask', 'overlay', 'show_image', 'objects_over', 'literal_text']
 
 # %% ../../nbs/core/06_colors.ipynb #cell-004
 PALETTE = [[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178], [213, 94, 0]]
@@ -76,3 +77,12 @@ def objects_over(image: np.ndarray, labels: np.ndarray, opacity: float = 0.5) ->
     rim = np.any([side != numbers for side in sides], axis=0)[..., None]
     mixed = np.where(rim, color, (1 - opacity) * rgb + opacity * color)
     return np.where((numbers > 0)[..., None], mixed, rgb).astype(np.uint8)
+
+# %% ../../nbs/core/06_colors.ipynb #cell-302
+@contextmanager
+def literal_text() -> Iterator[None]:
+    "While open, or as a decorator, figures that are made take their text as it is written: `$` begins no formula."
+    from matplotlib import rc_context  # only where there are figures: a third of a second
+
+    with rc_context({"text.parse_math": False}):
+        yield

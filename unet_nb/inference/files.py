@@ -23,7 +23,7 @@ __all__ = ['OBJECT_FILES', 'member_paths', 'load_predictor', 'Wanted', 'output_f
 from ..core.colors import color_mask
 from ..core.files import atomic_path, file_digest, read_json, write_json
 from ..core.locks import sole_writer
-from ..core.paths import resolve_path
+from ..core.paths import fitting_name, resolve_path
 from ..core.reading import readings
 from ..core.scaling import Scaling, number_kind
 from ..data.images import SUFFIXES, DataError
@@ -178,6 +178,7 @@ class Wanted:
     objects: bool = False  # label image, table and outlines in place of masks
 
 # %% ../../nbs/inference/04_files.ipynb #cell-021
+_LONGEST = 240  # bytes of a mask's name: what else is written for it has some letters more
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")  # files of one picture of moderate size
 
 
@@ -190,7 +191,11 @@ def output_files(id: str, source: Path, out: Path, wanted: Wanted) -> dict[str, 
         return _object_files(id, out, wanted)
     is_tiff = source.suffix.lower() not in _PICTURES or wanted.challenge
     suffix = ".tif" if is_tiff and not wanted.color else ".png"
-    first = out if out.suffix.lower() in SUFFIXES else out / f"{id.replace('/', '_')}{suffix}"
+    first = (
+        out
+        if out.suffix.lower() in SUFFIXES
+        else out / fitting_name(id.replace("/", "_"), after=suffix, longest=_LONGEST)
+    )
     allowed = {".tif": (".tif", ".tiff"), ".png": (".png",)}[suffix]
     if first.suffix.lower() not in allowed:
         raise ValueError(
@@ -420,7 +425,7 @@ def _note_beside(out: Path, request: dict, id: str) -> PredictionNote:
     What the kit wrote there may be written anew, from another image or by another network; a file that it did not
     write, or that was changed since, is left to `state`.
     """
-    note = out.with_name(f".{out.name}.json")
+    note = out.with_name(fitting_name(out.name, ".", ".json"))
     if not note.is_file():
         return PredictionNote(note, request)
     before, files = _read_note(note, out)

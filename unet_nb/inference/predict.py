@@ -29,6 +29,7 @@ from ..core.colors import overlay
 from ..core.errors import ConfigError
 from ..core.files import read_json, write_json
 from ..core.locks import sole_writer
+from ..core.paths import fitting_name
 from ..core.reading import readings
 from ..data.images import ImageFile
 from ..data.preprocessing import Preprocessing, preprocessing_of
@@ -198,7 +199,7 @@ class GrowingTiff:
 
     def __init__(self, path: str | Path, shape: tuple[int, ...], dtype: str):
         self.path, self.shape, self.dtype = Path(path), shape, np.dtype(dtype)
-        self.part = self.path.with_name(f".{self.path.name}.part")
+        self.part = self.path.with_name(fitting_name(self.path.name, ".", ".part"))
 
     def create(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -326,7 +327,7 @@ def _grow(
     When they are complete, the files get their names.
     """
     target, origin = next(iter(files.values())).path, _origin(pages, cfg, tiling, key, files, label)
-    state, per_page = target.with_name(f".{target.name}.state.json"), 1
+    state, per_page = target.with_name(fitting_name(target.name, ".", ".state.json")), 1
     if cfg.crop_size:
         per_page = len(_spans(cfg, pages[0], tiling)[0])
     done = _finished_bands(state, origin, files) if key else 0

@@ -23,6 +23,7 @@ from mindspore import nn, ops
 # %% ../../nbs/training/05_fit.ipynb #cell-081
 from ..config.groups import ConfigError, OptimizerParams
 from ..config.jobs import TrainConfig, ways_text
+from ..core.errors import stop_signals
 from ..core.files import file_digest, read_json, write_json
 from ..core.scaling import Scaling, fits, number_kind
 from ..data.doctor import quick_checks
@@ -469,9 +470,9 @@ def _left_of_epoch(trainer: Trainer, batches: TrainBatches, dataset) -> Iterable
 
 # %% ../../nbs/training/05_fit.ipynb #cell-030
 def _stop_request(trainer: Trainer) -> StopRequest:
-    "What listens for Ctrl-C, and alone also for SIGTERM."
+    "What listens for Ctrl-C, and alone also for SIGTERM and SIGHUP."
     # MindSpore ends a rank with SIGTERM when it has lost another one; the rank waits for that one and could not answer.
-    return StopRequest((signal.SIGINT,) if trainer.ranks.size > 1 else (signal.SIGINT, signal.SIGTERM))
+    return StopRequest((signal.SIGINT,) if trainer.ranks.size > 1 else stop_signals(signal.SIGINT))
 
 # %% ../../nbs/training/05_fit.ipynb #cell-031
 def _stop(trainer: Trainer) -> None:
@@ -520,8 +521,9 @@ def fit(
         trainer, made, val = _prepare(cfg, run, batches)
         with _fit_events(trainer, events) as result:
             evaluation = train_epochs(trainer, made, val, events)
-            _choose_objects(trainer, made)
-            result |= _finish(trainer, evaluation, val)
+            with _after_last_epoch():
+                _choose_objects(trainer, made)
+                result |= _finish(trainer, evaluation, val)
         run.set_status("done")
     return run
 
@@ -571,6 +573,15 @@ def _prepare(
     if cfg.class_weights == "balanced":
         run.log(f"class weights: {trainer.balance(train)}")
     return trainer, batches, val
+
+# %% ../../nbs/training/05_fit.ipynb #cell-301
+@contextmanager
+def _after_last_epoch() -> Iterator[None]:
+    "Says of an interrupt in its block what it leaves."
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped after the last epoch, which is saved, while it was scored") from None
 
 # %% ../../nbs/training/05_fit.ipynb #cell-077
 def _finish(trainer: Trainer, evaluation: Evaluation | None, val: ImageSet) -> dict:
@@ -659,9 +670,13 @@ def _open_run(cfg: TrainConfig, run: Run | None) -> Run:
 
 # %% ../../nbs/training/05_fit.ipynb #cell-037
 def _save_split(run: Run, split: dict[str, list[str]]) -> None:
-    "Write split.json. Raises ValueError if the run began with other images."
+    "Write split.json. Raises ValueError if the run began with other images, or the file does not say with which."
     file = run.path / "split.json"
-    if file.is_file() and json.loads(file.read_text()) != split:
+    try:
+        before = read_json(file) if file.is_file() else split
+    except ValueError as e:
+        raise ValueError(f"{e}; delete it to go on with the images that are there now") from None
+    if before != split:
         raise ValueError(
             f"{run.path}: the images are not those that the run began with ({file.name} lists them); bring them "
             "back, or start a new run"
@@ -702,7 +717,11 @@ def _warn_of_changes(run: Run, folder: Path, now: dict[str, str]) -> None:
 
     The training goes on, as was asked for.
     """
-    if not (changed := changed_files(folder, now)):
+    try:
+        changed = changed_files(folder, now)
+    except ValueError as e:
+        return run.warn(f"{e}; whether images and masks have changed since the run began is not known")
+    if not changed:
         return
     shown = ", ".join(changed[:20]) + (", …" if len(changed) > 20 else "")
     run.warn(
