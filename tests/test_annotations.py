@@ -18,7 +18,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from unet_nb.cli.command import cli
+from unet_nb.cli.command import cli, main
 from unet_nb.config.jobs import PrepareConfig, TrainConfig
 from unet_nb.config.recipes import load_params
 from unet_nb.data import kit_folder
@@ -30,6 +30,7 @@ from unet_nb.data.images import DataError
 from unet_nb.data.kit_folder import to_folder
 from unet_nb.data.sources import source_of
 from unet_nb.interactive.start import write_recipe
+from unet_nb.studies.launch import SPEAKING
 
 rasterize = pytest.importorskip("rasterio.features").rasterize
 FIXTURES = Path(__file__).resolve().parent / "fixtures/annotations"
@@ -249,12 +250,35 @@ def test_what_is_kept(folder, tmp_path):
     np.testing.assert_array_equal(sample.mask, np.array([0, 2, 1])[expected()[0]])
 
 
+def test_images_of_one_name(tmp_path):
+    "In two folders, and of two types in one: each keeps its own mask."
+    for place in ("p/a.png", "q/a.png", "q/a.bmp"):
+        file = tmp_path / "drawn" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.picture()).save(file)
+        text = (FIXTURES / "labelme/a.json").read_text().replace('"a.png"', f'"{file.name}"')
+        (file.parent / f"{file.name}.json").write_text(text)
+    done = to_folder(tmp_path / "drawn", tmp_path / "kit", log=lambda line: None)
+    assert sorted(image.id for image in done.images) == ["p_a", "q_a_bmp", "q_a_png"]
+    assert len(list(load_folder(tmp_path / "kit", num_classes=3))) == 3
+
+
 def test_images_elsewhere(tmp_path):
     (tmp_path / "drawn").mkdir()
     shutil.copy(FIXTURES / "labelme/a.json", tmp_path / "drawn")
     with pytest.raises(DataError, match="images_path"):
         to_folder(tmp_path / "drawn", tmp_path / "kit", log=lambda line: None)
     prepared(tmp_path / "drawn", tmp_path, options=ReadOptions(images_path=FIXTURES / "labelme"))
+
+
+def test_a_packed_file_beside_its_image(folder, tmp_path):
+    "QuPath packs its GeoJSON on request; the words say how it is read, literally."
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        archive.write(FIXTURES / "qupath/a.geojson", "a.geojson")
+    assert "images_path" in refused(folder, tmp_path / "kit")
+    assert "images_path" in refused(folder / "a.zip", tmp_path / "kit")
+    _, mask, _ = prepared(folder / "a.zip", tmp_path, options=ReadOptions(images_path=folder))
+    np.testing.assert_array_equal(mask, expected()[0])
 
 
 def test_pages_of_a_stack(tmp_path):
@@ -388,6 +412,25 @@ def test_training_names_the_command_that_comes_first(folder, tmp_path):
     trained = load_params(recipe)
     assert (trained.num_classes, trained.coco_classes) == (3, ["background", "cell", "nucleus"])
     assert source_of(trained).load()[0].mask.max() == 2
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    "From an archive to a data set with recipe, account and report; a question first, which names its parameter."
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile("export.zip", "w") as archive:
+        for file in sorted((FIXTURES / "label_studio_json").iterdir()):
+            archive.write(file, file.name)
+    with pytest.raises(Question) as question:
+        to_folder("export.zip", "cells", log=lambda line: None)
+    assert "Question" in SPEAKING  # a notebook that stops with it ends in its words
+    (answer,) = re.findall(r"On the command line: (-p \w+ \w+)", str(question.value))
+    main(["prepare", "export.zip", "-o", "cells", *answer.split()])
+    *_, report, then = capsys.readouterr().out.strip().splitlines()
+    assert then == "unet_nb run train -f cells/train.yaml"
+    page = Path(report.removeprefix("report: ")).read_text()
+    assert "Outlines as they were drawn" in page and "data:image/webp" in page
+    assert load_params("cells/train.yaml").coco_classes == ["background", "cell"]
+    assert {p.name for p in Path("cells").iterdir()} >= {"images", "masks", "instances", "check", "prepare.json"}
 
 
 def test_prepared_folders_in_a_source_are_passed_over(folder, tmp_path):

@@ -28,7 +28,7 @@ def overlay(
     opacity: float = 0.35,
     limits: tuple[int, int] | None = None,  # darkest and brightest value, see `show_image`
 ) -> np.ndarray:
-    "The classes above 0 laid over an image uint8/uint16 (H, W[, C]), as RGB uint8 (H, W, 3)."
+    "The classes above 0 laid over an image (H, W[, C]), as RGB uint8 (H, W, 3)."
     rgb = show_image(image, limits)
     mixed = (1 - opacity) * rgb + opacity * color_mask(mask, colors)
     return np.where((mask > 0)[..., None], mixed, rgb).astype(np.uint8)

@@ -111,6 +111,8 @@ def number_kind(dtype: Any) -> str:
 # %% ../../nbs/core/09_scaling.ipynb #cell-014
 def fits(scaling: Scaling, dtype: Any) -> bool:
     "Whether images of a type can be scaled so, and hold what the training images held."
-    if scaling.by in ("auto", "type"):
+    if scaling.by == "auto":
+        return _type_name(dtype) == "uint8"  # what it means for others is not known before a training begins
+    if scaling.by == "type":
         return _type_name(dtype) in ([scaling.dtype] if scaling.dtype else ["uint8", "uint16"])
     return scaling.by == "image" or not scaling.dtype or number_kind(dtype) == number_kind(scaling.dtype)

@@ -183,14 +183,15 @@ _NO_PART = "they lie in images/, beside train/ and val/, and training does not r
 
 # %% ../../nbs/data/27_kit_folder.ipynb #cell-903
 def _unique_ids(images: Sequence[AnnotatedImage]) -> None:
-    """Give images of one name in different folders ids of their own.
+    """Give images of one name in different folders, or of different types, ids of their own.
 
     Raises DataError where annotations name an image twice.
     """
-    seen = Counter((image.part, image.id.lower()) for image in images)
-    for image in images:
-        if seen[image.part, image.id.lower()] > 1:
-            image.id = f"{image.image.parent.name}_{image.id}"
+    for longer in (lambda i: f"{i.image.parent.name}_{i.id}", lambda i: f"{i.id}_{i.image.suffix[1:].lower()}"):
+        seen = Counter((image.part, image.id.lower()) for image in images)
+        for image in images:
+            if seen[image.part, image.id.lower()] > 1:
+                image.id = longer(image)
     again = Counter((image.part, image.id.lower()) for image in images)
     (part, id), n = again.most_common(1)[0]
     if n > 1:

@@ -143,7 +143,9 @@ def _choices(dtype: Any) -> str:
 
 
 def _other_type(scaling: Scaling, dtype: Any) -> str:
-    if scaling.by in ("auto", "type") and not scaling.dtype:
+    if scaling.by == "auto":
+        known = "their limits are not known: they are found in the training images when a training begins"
+    elif scaling.by == "type" and not scaling.dtype:
         known = "the network has no limits for values: it knows unsigned 8 and 16 bits only"
     else:
         known = f"the network was trained on {scaling.dtype} ({number_kind(scaling.dtype)})"

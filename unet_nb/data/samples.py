@@ -33,7 +33,7 @@ def _describe(array: np.ndarray | None) -> str:
 class Sample:
     """One image with its mask.
 
-    Image uint8 or uint16 (H, W) or (H, W, C), mask uint8 (H, W) with class ids, or None where there are no labels.
+    Image of whole numbers or floats (H, W) or (H, W, C), mask uint8 (H, W) of class ids, None without labels.
     """
 
     id: str

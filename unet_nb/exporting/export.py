@@ -99,17 +99,17 @@ class Exported(nn.Cell):
         return logits.argmax(-1).astype(ms.int32) if self.decide else ops.softmax(logits, -1)
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-015
-def write_model(cfg: ExportConfig, net: SegmentationNet, described: dict[str, Any], path: Path) -> None:
+def write_model(cfg: ExportConfig, net: SegmentationNet, described: dict[str, Any], path: Path, batch: int = 1) -> None:
     """Write `net` to `path` in `cfg.file_format`.
 
-    MINDIR and AIR with batch 1 and cfg.height × cfg.width, ONNX with free sizes and its description.
+    MINDIR and AIR with `batch` images of cfg.height × cfg.width, ONNX with free sizes and its description.
     """
     if cfg.file_format == "ONNX":
         model = to_onnx(net, cfg.eval_activate)
         onnx.helper.set_model_props(model, {KEY: json.dumps(described)})
         onnx.save(model, path)
     else:
-        blank = ms.Tensor(np.zeros((1, cfg.num_channels, cfg.height, cfg.width), np.float32))
+        blank = ms.Tensor(np.zeros((batch, cfg.num_channels, cfg.height, cfg.width), np.float32))
         ms.export(Exported(net, cfg.eval_activate), blank, file_name=str(path), file_format=cfg.file_format)
         path.chmod(0o644)  # MindSpore makes its files readable for their owner alone
 
@@ -163,7 +163,9 @@ def largest_difference(p: np.ndarray, reference: np.ndarray, activation: str = "
     return float((reference.max(1) - np.take_along_axis(reference, p.argmax(1)[:, None], 1)[:, 0]).max())
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-025
-def gate_inputs(cfg: ExportConfig, net: SegmentationNet, images: ImageSet) -> list[tuple[str, np.ndarray]]:
+def gate_inputs(
+    cfg: ExportConfig, net: SegmentationNet, images: ImageSet, batch: int = 1
+) -> list[tuple[str, np.ndarray]]:
     """Inputs (N, C, H, W) to compare a file with its network on, with what they are.
 
     Random numbers and images, at the sizes that the file takes.
@@ -171,7 +173,7 @@ def gate_inputs(cfg: ExportConfig, net: SegmentationNet, images: ImageSet) -> li
     own = tuple(net.input_size(n) for n in images[0].image.shape[:2])
     sizes = [(1, net.input_size(64), net.input_size(96)), (2, net.input_size(160), net.input_size(64)), (1, *own)]
     if cfg.file_format != "ONNX":
-        sizes = [(1, cfg.height, cfg.width)]
+        sizes = [(batch, cfg.height, cfg.width)]
     rng, inputs = np.random.default_rng(0), []
     generated = images.source.startswith("generated")  # of 8 bits, whatever the network was trained on
     prepare = preprocessing_of(cfg.replace(scaling="type") if generated else cfg)
@@ -203,11 +205,27 @@ def check_export(cfg: ExportConfig) -> None:
         )
     if cfg.file_format != "ONNX" and (problem := size_error(cfg, [cfg.height, cfg.width], "height, width")):
         raise ConfigError(problem)
-    if not cfg.file_name or Path(cfg.file_name).name != cfg.file_name:
+    if not _file_stem(cfg) or Path(_file_stem(cfg)).name != _file_stem(cfg):
         raise ConfigError(
             f"file_name: '{cfg.file_name}' must be a name without folders; the file is written into the run "
             "folder (output_path)"
         )
+
+# %% ../../nbs/exporting/00_export.ipynb #cell-69786fc2
+def _file_stem(cfg: ExportConfig) -> str:
+    "The name that `file_name` gives: without ./ before it, as the zoo's description writes it, or a suffix after it."
+    name = cfg.file_name.removeprefix("./")
+    suffix = f".{cfg.file_format.lower()}"
+    return name[: -len(suffix)] if name.lower().endswith(suffix) else name
+
+# %% ../../nbs/exporting/00_export.ipynb #cell-a40ad7a5
+def _exported_files(cfg: ExportConfig, folder: Path) -> list[tuple[int, Path]]:
+    "Images in the input of each file that is to be written, and its path."
+    batches = cfg.export_batch if isinstance(cfg.export_batch, list) else [cfg.export_batch]
+    if cfg.file_format == "ONNX":
+        batches = batches[:1]  # any number of images
+    names = [f"{_file_stem(cfg)}_bs{n}" if len(batches) > 1 else _file_stem(cfg) for n in batches]
+    return [(n, folder / f"{name}.{cfg.file_format.lower()}") for n, name in zip(batches, names)]
 
 # %% ../../nbs/exporting/00_export.ipynb #cell-031
 def gate_images(cfg: PredictConfig, run: Run) -> ImageSet:
@@ -240,38 +258,39 @@ def export(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> Path:
         net = load_trained(cfg, checkpoint)
         run.log(ways_text(cfg), echo=cfg.protocol == "zoo")
         warn_of_foreign(run, cfg, checkpoint)
-        described, path = description(cfg, net, checkpoint), run.path / f"{cfg.file_name}.{cfg.file_format.lower()}"
-        with atomic_path(path) as beside:
-            write_model(cfg, net, described, beside)
-            table = None if cfg.file_format == "AIR" else gate(cfg, net, beside, run)
-        if cfg.file_format != "ONNX":
-            described["input"] |= {"batch": 1, "height": cfg.height, "width": cfg.width}
-            write_json(path.with_suffix(".json"), described | {"file": file_facts(path)})
-        worst = None if table is None else float(table.difference.max())
-        write_json(
-            run.path / "metrics.json",
-            {
-                "file": path.name,
-                "bytes": path.stat().st_size,
-                "largest_difference": worst,
-                "checkpoint": str(checkpoint.path),
-            }
-            | described["scores"],
-        )
-        run.log(
-            f"{path}: {path.stat().st_size / 1e6:.2f} MB, largest difference from the checkpoint "
-            f"{worst if worst is None else f'{worst:.1e}'}"
-        )
+        described, facts = description(cfg, net, checkpoint), {}
+        for batch, path in reversed(_exported_files(cfg, run.path)):
+            facts = _export_file(cfg, net, described, path, run, batch)
+        write_json(run.path / "metrics.json", {**facts, "checkpoint": str(checkpoint.path), **described["scores"]})
         run.set_status("done")
     return path
 
+# %% ../../nbs/exporting/00_export.ipynb #cell-a5b1fbcf
+def _export_file(
+    cfg: ExportConfig, net: SegmentationNet, described: dict[str, Any], path: Path, run: Run, batch: int
+) -> dict[str, Any]:
+    "Write one file, if it gives the answers of `net`, and the description of a MINDIR beside it; returns its facts."
+    with atomic_path(path) as beside:
+        write_model(cfg, net, described, beside, batch)
+        table = None if cfg.file_format == "AIR" else gate(cfg, net, beside, run, batch)
+    if cfg.file_format != "ONNX":
+        read = described["input"] | {"batch": batch, "height": cfg.height, "width": cfg.width}
+        write_json(path.with_suffix(".json"), described | {"input": read, "file": file_facts(path)})
+    worst = None if table is None else float(table.difference.max())
+    inputs = f", {batch} images at a time" if batch > 1 and cfg.file_format != "ONNX" else ""
+    run.log(
+        f"{path}: {path.stat().st_size / 1e6:.2f} MB{inputs}, largest difference from the checkpoint "
+        f"{worst if worst is None else f'{worst:.1e}'}"
+    )
+    return {"file": path.name, "bytes": path.stat().st_size, "largest_difference": worst}
+
 # %% ../../nbs/exporting/00_export.ipynb #cell-034
-def gate(cfg: ExportConfig, net: SegmentationNet, file: Path, run: Run) -> pd.DataFrame:
+def gate(cfg: ExportConfig, net: SegmentationNet, file: Path, run: Run, batch: int = 1) -> pd.DataFrame:
     "Compare `file` with `net`, write parity.json, and raise ValueError where they differ by more than `TOLERANCE`."
     table = compare(
         open_model(file, cfg.num_classes),
         as_function(net),
-        gate_inputs(cfg, net, gate_images(cfg, run)),
+        gate_inputs(cfg, net, gate_images(cfg, run), batch),
         cfg.eval_activate,
     )
     write_json(run.path / "parity.json", table.to_dict("records"))

@@ -98,7 +98,7 @@ class Checkpoint:
         if "config" not in self.state:
             return None
         try:
-            return TrainConfig(**self.state["config"])
+            return TrainConfig(**{"scaling": "type"} | self.state["config"])  # before there was a choice
         except (ConfigError, TypeError) as e:
             raise ValueError(
                 f"{self.path}: the configuration in it cannot be used, it may be of another version: {e}"
