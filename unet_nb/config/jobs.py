@@ -14,7 +14,7 @@ import yaml
 from fastcore.basics import patch
 from pydantic import PrivateAttr, ValidationError, model_validator
 
-from .datasets import class_names, data_name
+from .datasets import class_names, data_name, dataset_of
 from .geometry import crop_error, level_error, size_error
 from unet_nb.config.groups import (
     ColorParams,
@@ -84,10 +84,14 @@ class CheckedParams(Params):
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-040
 def _text_error(name: str, value: Any) -> str | None:
+    if isinstance(value, list):
+        return next(filter(None, (_text_error(name, item) for item in value)), None)
     if not isinstance(value, str):
         return None
     if "\0" in value:
         return f"{name}: {value!r} holds a zero byte, which no name of a file may"
+    if is_url(value) and (problem := url_error(value)):
+        return f"{name}: the address {problem}"
     longest = max((len(part.encode(errors="replace")) for part in value.split("/")), default=0)
     if longest > 255 and name not in ("augment", "group_key"):
         return f"{name}: a name in it is {longest} bytes long; files have at most 255"
@@ -194,6 +198,11 @@ class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
     def class_names(self) -> list[str]:
         "Names of the classes for tables and exported files, see `datasets.class_names`."
         return class_names(self)
+
+    @property
+    def size_order(self) -> str:
+        "Whether `image_size` and `crop` are [height, width] (hw) or [width, height] (wh): as the kind of data has it."
+        return dataset_of(self).size_order
 
     def _check_limits(self) -> str | None:
         scaling = Scaling.from_json(self.scaling)

@@ -24,7 +24,7 @@ from matplotlib.ticker import MaxNLocator
 from ..config.groups import ColorParams, ConfigError
 from ..config.jobs import PredictConfig, SampleConfig, TrainConfig
 from ..config.recipes import load_params
-from ..core.colors import color_mask, overlay, show_image
+from ..core.colors import color_mask, literal_text, overlay, show_image
 from ..core.errors import short_errors
 from ..core.paths import resolve_path
 from ..core.reading import readings
@@ -37,6 +37,7 @@ from ..data.samples import Sample, open_images
 from ..data.sources import evenly, source_of
 from ..figures.plots import error_map
 from .views import View
+from ..runs.checkpoint_files import find_checkpoint, found_from_run
 from ..runs.folder import Run, newest_run, start_run
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-006
@@ -71,6 +72,7 @@ def class_shares(mask: np.ndarray, num_classes: int) -> np.ndarray:
     return counts / max(counts.sum(), 1)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-012
+@literal_text()
 def sample_figure(
     sample: Sample, cfg: PredictConfig, shares: np.ndarray, opacity: float = 0.35, title: str = ""
 ) -> Figure:
@@ -170,6 +172,7 @@ def variants(cfg: TrainConfig, sample: Sample, seed: int = 0) -> list[tuple[np.n
     ]
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-024
+@literal_text()
 def variants_figure(cfg: TrainConfig, sample: Sample, seed: int, outline: bool, title: str) -> Figure:
     "The variants of a sample in two rows, with the outline of the mask where it is as large as the image."
     fig = Figure(figsize=(9.6, 5.1), dpi=80, layout="constrained")
@@ -251,12 +254,11 @@ def predict_held_out(run: Run, most: int = 60) -> tuple[TrainConfig, list[Predic
     has no checkpoint, and what `load_split` raises where its data are gone.
     """
     from unet_nb.inference.files import load_predictor
-    from unet_nb.training.evaluate import (
-        score_image,  # here, and only where networks answer: MindSpore takes seconds to load
-    )
+    from unet_nb.training.evaluate import score_image
 
     predictor, found = load_predictor([run.path]), []
-    cfg, val = predictor.cfg, load_split(predictor.cfg)[1]
+    cfg = run.cfg.replace(**found_from_run(run.cfg.model_dump(), find_checkpoint(run.path)))
+    val = load_split(cfg)[1]
     for i in evenly(len(val), most):
         sample = val[int(i)]
         scores, _, p = score_image(predictor.forward, cfg, sample)
@@ -309,6 +311,7 @@ def _prediction_at(q: Predicted, threshold: float) -> np.ndarray:
     ).astype(np.uint8)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-041
+@literal_text()
 def predicted_figure(
     q: Predicted, cfg: PredictConfig, total: np.ndarray | None, threshold: float, row: int, column: int, title: str
 ) -> Figure:
@@ -450,7 +453,7 @@ def predict_new(run: Run, images: str | Path = "", output: str | Path = "") -> V
     from unet_nb.inference.files import load_predictor, predict_files
 
     source, predictor = images or new_images(run), load_predictor([run.path])
-    files = predict_files(predictor, source, output or run.path / "predictions")
+    files = predict_files(predictor, source, output or run._folder("predictions"))
     pages = [
         (id, image, mask)
         for (id, file), out in zip(find_pictures(resolve_path(source)).items(), files)
@@ -458,6 +461,7 @@ def predict_new(run: Run, images: str | Path = "", output: str | Path = "") -> V
     ]
     print(f"{len(files)} {'file' if len(files) == 1 else 'files'} written to {files[0].parent}")
 
+    @literal_text()
     def prediction(image: int = 0, opacity: float = 0.35) -> Figure:
         fig, (id, pixels, mask) = Figure(figsize=(8.4, 4.3), dpi=80, layout="constrained"), pages[image]
         left, right = fig.subplots(1, 2)
@@ -497,6 +501,7 @@ def _run_labels(runs: Sequence[Run]) -> dict[str, str]:
     return {f"{chr(65 + i)} {run.path.name.partition('_')[2]}": text for i, (run, text) in enumerate(zip(runs, differ))}
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-060
+@literal_text()
 def runs_figure(
     histories: dict[str, pd.DataFrame], answers: dict[str, Predicted], texts: dict[str, str], cfg: SampleConfig
 ) -> Figure:

@@ -23,6 +23,7 @@ from mindspore import nn, ops
 # %% ../../nbs/training/05_fit.ipynb #cell-081
 from ..config.groups import ConfigError, OptimizerParams
 from ..config.jobs import TrainConfig, ways_text
+from ..core.errors import stop_signals
 from ..core.files import file_digest, read_json, write_json
 from ..core.scaling import Scaling, fits, number_kind
 from ..data.doctor import quick_checks
@@ -33,16 +34,14 @@ from ..data.sources import source_of
 from ..data.weights import balanced_weights, class_frequencies
 from ..figures.plots import history_figure, save_figure, values_figure
 from ..figures.report import reported
+from ..inference.onnx_form import keep_onnx, onnx_form
 from ..models.blocks import SegmentationNet
 from ..models.function import as_function
 from ..models.losses import create_loss
 from ..models.registry import create_model, network_arguments
 from unet_nb.runs.checkpoint import (
     Checkpoint,
-    checkpoint_name,
     fetch_checkpoint,
-    find_checkpoint,
-    list_checkpoints,
     load_checkpoint,
     load_network,
     load_optimizer,
@@ -51,6 +50,7 @@ from unet_nb.runs.checkpoint import (
     save_checkpoint,
     warn_of_foreign,
 )
+from ..runs.checkpoint_files import checkpoint_name, find_checkpoint, list_checkpoints
 from ..runs.folder import Run, reopen, version_changes
 
 # %% ../../nbs/training/05_fit.ipynb #cell-082
@@ -469,9 +469,9 @@ def _left_of_epoch(trainer: Trainer, batches: TrainBatches, dataset) -> Iterable
 
 # %% ../../nbs/training/05_fit.ipynb #cell-030
 def _stop_request(trainer: Trainer) -> StopRequest:
-    "What listens for Ctrl-C, and alone also for SIGTERM."
+    "What listens for Ctrl-C, and alone also for SIGTERM and SIGHUP."
     # MindSpore ends a rank with SIGTERM when it has lost another one; the rank waits for that one and could not answer.
-    return StopRequest((signal.SIGINT,) if trainer.ranks.size > 1 else (signal.SIGINT, signal.SIGTERM))
+    return StopRequest((signal.SIGINT,) if trainer.ranks.size > 1 else stop_signals(signal.SIGINT))
 
 # %% ../../nbs/training/05_fit.ipynb #cell-031
 def _stop(trainer: Trainer) -> None:
@@ -519,7 +519,9 @@ def fit(
     with run.listening(events.on_log), reported(run):
         trainer, made, val = _prepare(cfg, run, batches)
         with _fit_events(trainer, events) as result:
-            result |= _finish(trainer, train_epochs(trainer, made, val, events), val)
+            evaluation = train_epochs(trainer, made, val, events)
+            with _after_last_epoch():
+                result |= _finish(trainer, evaluation, val)
         run.set_status("done")
     return run
 
@@ -570,6 +572,15 @@ def _prepare(
         run.log(f"class weights: {trainer.balance(train)}")
     return trainer, batches, val
 
+# %% ../../nbs/training/05_fit.ipynb #cell-301
+@contextmanager
+def _after_last_epoch() -> Iterator[None]:
+    "Says of an interrupt in its block what it leaves."
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped after the last epoch, which is saved, while it was scored") from None
+
 # %% ../../nbs/training/05_fit.ipynb #cell-077
 def _finish(trainer: Trainer, evaluation: Evaluation | None, val: ImageSet) -> dict:
     "Write the scores and figures of the network as it is after the last epoch; returns what is in metrics.json."
@@ -586,7 +597,25 @@ def _finish(trainer: Trainer, evaluation: Evaluation | None, val: ImageSet) -> d
     facts = {"epoch": trainer.epoch, "train_seconds": round(trainer.seconds, 2), "best": best}
     scores = evaluation.write(facts) if evaluation else score_into(run, as_function(trainer.net), cfg, val, facts)
     save_figure(history_figure(run.history), run.figures / "history.png")
+    _keep_onnx_form(trainer, val)
     return scores
+
+# %% ../../nbs/training/05_fit.ipynb #cell-200
+def _keep_onnx_form(trainer: Trainer, val: ImageSet) -> None:
+    "Put the ONNX form of the best network, else the newest, beside its checkpoint; say it where there is none."
+    cfg, folder = trainer.cfg, trainer.run.checkpoints
+    if cfg.device_target != "CPU" or not list_checkpoints(folder):
+        return  # the first prediction makes it, on a processor; a rank that saves nothing has nothing to keep
+    best = folder / "best.ckpt"
+    checkpoint = load_checkpoint(best if best.is_file() else list_checkpoints(folder)[-1])
+    net = create_model(cfg)
+    load_network(net, checkpoint)
+    try:
+        content = onnx_form(cfg, net.set_train(False), checkpoint, val)
+    except ValueError as e:
+        trainer.run.log(f"{checkpoint.path.name}: has no ONNX form, so each prediction will start MindSpore: {e}")
+        return
+    keep_onnx(content, checkpoint.path, file_digest(checkpoint.path))
 
 # %% ../../nbs/training/05_fit.ipynb #cell-035
 def _check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
@@ -618,9 +647,13 @@ def _open_run(cfg: TrainConfig, run: Run | None) -> Run:
 
 # %% ../../nbs/training/05_fit.ipynb #cell-037
 def _save_split(run: Run, split: dict[str, list[str]]) -> None:
-    "Write split.json. Raises ValueError if the run began with other images."
+    "Write split.json. Raises ValueError if the run began with other images, or the file does not say with which."
     file = run.path / "split.json"
-    if file.is_file() and json.loads(file.read_text()) != split:
+    try:
+        before = read_json(file) if file.is_file() else split
+    except ValueError as e:
+        raise ValueError(f"{e}; delete it to go on with the images that are there now") from None
+    if before != split:
         raise ValueError(
             f"{run.path}: the images are not those that the run began with ({file.name} lists them); bring them "
             "back, or start a new run"
@@ -661,7 +694,11 @@ def _warn_of_changes(run: Run, folder: Path, now: dict[str, str]) -> None:
 
     The training goes on, as was asked for.
     """
-    if not (changed := changed_files(folder, now)):
+    try:
+        changed = changed_files(folder, now)
+    except ValueError as e:
+        return run.warn(f"{e}; whether images and masks have changed since the run began is not known")
+    if not changed:
         return
     shown = ", ".join(changed[:20]) + (", …" if len(changed) > 20 else "")
     run.warn(
