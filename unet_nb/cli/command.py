@@ -526,6 +526,11 @@ _what_to_write = _together(
     click.option("--color", is_flag=True, help="Masks in the colours of the classes instead of their ids (PNG)."),
     click.option("--overlay", is_flag=True, help="Also write the classes laid over the image, in colours."),
     click.option(
+        "--objects",
+        is_flag=True,
+        help="Numbered objects in place of masks: label image, table (CSV), outlines for ImageJ and QuPath.",
+    ),
+    click.option(
         "--annotations",
         "tool",
         type=click.Choice(["imagej", "qupath", "labelme", "coco", "labels"]),
@@ -577,6 +582,7 @@ def predict(
     challenge: bool,
     color: bool,
     overlay: bool,
+    objects: bool,
     tool: str | None,
     choices: tuple[str, ...],
     scaling: str,
@@ -596,12 +602,12 @@ def predict(
     folder = _annotation_folder(output, tool, challenge or color) if tool else None
     given = ({} if tta is None else {"tta": tta}) | ({"scaling": parse_scaling(scaling)} if scaling else {})
     predictor = load_predictor(models, tile, parse_reading(choices), threads, device_target=device, **given)
-    wanted = Wanted(probabilities, challenge, color, overlay)
+    wanted = Wanted(probabilities, challenge, color, overlay, objects)
     for path in predict_files(predictor, images, output, wanted):
         click.echo(path)
     if folder:
         click.echo(_write_annotations(tool, folder, images, output, wanted, predictor.cfg))
-    if not (challenge or color):
+    if not (challenge or color or objects):
         click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-901
@@ -726,6 +732,7 @@ def doctor(
     from unet_nb.core.reading import parse_labels, parse_reading
     from unet_nb.data import doctor as room
     from unet_nb.data.conversion import naming_preparation
+    from unet_nb.figures.plots import save_figure
 
     given = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
     given |= {"labels": parse_labels(labels, classes), "reading": parse_reading(choices)}
@@ -734,15 +741,12 @@ def doctor(
         report = room.examine(examined, classes, **options)
     click.echo(report.to_json() if as_json else str(report))
     if figure:
-        from unet_nb.figures.plots import save_figure
-
         click.echo(f"examples: {save_figure(report.figure(), figure)}")
     if fix_into and not isinstance(examined, Path):
         raise click.UsageError("--fix-into works on folders of images and masks; other data are read as they are")
     if fix_into:
         click.echo(str(room.fix_into(examined, resolve_path(fix_into), classes, **options)))
-    if not report.ok:
-        sys.exit(1)
+    sys.exit(int(not report.ok))
 
 # %% ../../nbs/cli/00_command.ipynb #cell-034
 @cli.command()

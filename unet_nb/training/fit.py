@@ -41,6 +41,7 @@ from ..models.losses import create_loss
 from ..models.registry import create_model, network_arguments
 from unet_nb.runs.checkpoint import (
     Checkpoint,
+    amend_config,
     fetch_checkpoint,
     load_checkpoint,
     load_network,
@@ -80,7 +81,7 @@ from unet_nb.training.callbacks import (
     evaluation_due,
     write_history,
 )
-from .evaluate import Evaluation, evaluate, score_into
+from .evaluate import Evaluation, choose_objects, evaluate, score_into
 from .events import Callback, Callbacks, StepFunction
 from .profile import Profiler
 from .trackers import Tracker, check_tracker
@@ -452,7 +453,7 @@ def train_epochs(trainer: Trainer, batches: TrainBatches, val: ImageSet, events:
             if stop.asked:
                 _stop(trainer)
             loss, scores = trainer.end_epoch(), None
-            if evaluation_due(cfg, trainer.epoch) and trainer.epoch == cfg.num_epochs:
+            if evaluation_due(cfg, trainer.epoch) and trainer.epoch == cfg.num_epochs and cfg.objects == "none":
                 scores = (evaluation := Evaluation(trainer.run, cfg)).score(forward, val)
             elif evaluation_due(cfg, trainer.epoch):
                 scores = evaluate(forward, cfg, val, ranks=trainer.ranks)
@@ -521,6 +522,7 @@ def fit(
         with _fit_events(trainer, events) as result:
             evaluation = train_epochs(trainer, made, val, events)
             with _after_last_epoch():
+                _choose_objects(trainer, made)
                 result |= _finish(trainer, evaluation, val)
         run.set_status("done")
     return run
@@ -616,6 +618,27 @@ def _keep_onnx_form(trainer: Trainer, val: ImageSet) -> None:
         trainer.run.log(f"{checkpoint.path.name}: has no ONNX form, so each prediction will start MindSpore: {e}")
         return
     keep_onnx(content, checkpoint.path, file_digest(checkpoint.path))
+
+# %% ../../nbs/training/05_fit.ipynb #cell-200
+def _choose_objects(trainer: Trainer, batches: TrainBatches) -> None:
+    "Where objects are learnt, choose what of their rule is left open, and write it into the checkpoints."
+    cfg, run = trainer.cfg, trainer.run
+    if cfg.objects == "none":
+        return
+    names = ("object_threshold", "object_seeds", "object_min_size")
+    paths = (
+        [*list_checkpoints(run.checkpoints)[-1:], *run.checkpoints.glob("best.ckpt")] if trainer.ranks.is_main else []
+    )
+    for path in paths if any(getattr(cfg, name) is None for name in names) else []:
+        checkpoint, net = load_checkpoint(path), create_model(cfg)
+        load_network(net, checkpoint)
+        found, score = choose_objects(as_function(net), cfg, batches.images)
+        chosen = {name: found[name] if getattr(cfg, name) is None else getattr(cfg, name) for name in names}
+        amend_config(checkpoint, **chosen)
+        shown = ", ".join(f"{name} {value}" for name, value in chosen.items())
+        run.log(f"objects of {path.name}: {shown}; average precision {score:.4f} on training images")
+        if path == paths[0]:
+            trainer.cfg = cfg.replace(**chosen)
 
 # %% ../../nbs/training/05_fit.ipynb #cell-035
 def _check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
