@@ -11,7 +11,12 @@ config = ConfigParser(delimiters=["="])
 config.read(here / "settings.ini", encoding="utf-8")
 cfg = config["DEFAULT"]
 
-CARRIED = {"notebooks": "nbs/run/*.ipynb", "explore_notebooks": "nbs/explore/*.ipynb", "recipes": "params/*.yaml"}
+CARRIED = {
+    "notebooks": "nbs/run/*.ipynb",
+    "explore_notebooks": "nbs/explore/*.ipynb",
+    "page": "nbs/page/page.*",
+    "recipes": "params/*.yaml",
+}
 
 
 class BuildWithNotebooks(build_py):

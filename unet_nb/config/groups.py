@@ -27,8 +27,8 @@ __all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', '
            'default_of', 'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'ModelParams',
            'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams',
            'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ColorParams',
-           'CheckpointParams', 'ExportParams', 'ModelFileParams', 'TwoStepParams', 'CompareParams', 'JobsParams',
-           'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams',
+           'CheckpointParams', 'ExportParams', 'PackageParams', 'ModelFileParams', 'TwoStepParams', 'CompareParams',
+           'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams',
            'FetchCheckpointParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-006
@@ -425,10 +425,25 @@ class ExportParams(Params):
 
     heading = "The model"
     file_name: str = param("unet", "name of the exported file, without suffix")
-    file_format: Literal["MINDIR", "AIR", "ONNX"] = param("MINDIR", "format of the exported file: MINDIR, AIR, ONNX")
+    file_format: Literal["MINDIR", "AIR", "ONNX", "BIOIMAGEIO", "HTML"] = param(
+        "MINDIR", "MINDIR, AIR, ONNX, BIOIMAGEIO (package for Fiji, ilastik, …), HTML (page for a browser)"
+    )
     width: int = param(256, "width of the exported input, pixels", ge=1, le=2**14)
     height: int = param(256, "height of the exported input, pixels", ge=1, le=2**14)
     export_report: bool = param(False, "also float16 and int8 variants, and a table of size, score and latency")
+
+
+class PackageParams(Params):
+    "What a BIOIMAGEIO package or an HTML page says of itself."
+
+    heading = "The package"
+    package_title: str = param("", "BIOIMAGEIO, HTML: its name; empty: file name, network and classes")
+    package_text: str = param("", "BIOIMAGEIO, HTML: what it does, in a sentence or two", max_length=1024)
+    package_authors: list[str] = param([], "BIOIMAGEIO, HTML: 'Name' or 'Name (Affiliation)', one each")
+    package_license: str = param("", "BIOIMAGEIO, HTML: SPDX identifier such as CC-BY-4.0; empty: not stated")
+    node_modules: str = param(
+        "", "HTML: the folder of that name in which npm put onnxruntime-web, geotiff, upng-js, pako"
+    )
 
 # %% ../../nbs/config/00_groups.ipynb #cell-041
 class ModelFileParams(Params):

@@ -264,6 +264,7 @@ from unet_nb.config.groups import (
     MetricParams,
     ModelFileParams,
     OptimizerParams,
+    PackageParams,
     PrepareParams,
     RanksParams,
     RecordParams,
@@ -338,7 +339,9 @@ class EvaluateConfig(CheckpointParams, FetchCheckpointParams, FetchParams, Scori
     unlisted = (ModelParams, InputParams)
 
 
-class ExportConfig(ExportParams, CheckpointParams, FetchCheckpointParams, FetchParams, PredictConfig, RunConfig):
+class ExportConfig(
+    PackageParams, ExportParams, CheckpointParams, FetchCheckpointParams, FetchParams, PredictConfig, RunConfig
+):
     "A checkpoint as an exported file."
 
     unlisted = (ModelParams, InputParams, DemoParams, ColorParams)
