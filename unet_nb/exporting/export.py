@@ -241,7 +241,7 @@ def _own_images(cfg: ExportConfig) -> ImageSet:
             f"reads and give it an image to be tested with ({e}). Say where they are: -p data_path <folder>"
         ) from None
 
-
+# %% ../../nbs/exporting/00_export.ipynb #cell-300
 def _whole_image_function(cfg: ExportConfig, net: SegmentationNet) -> Forward:
     "Pixels (N, C, H, W) as in a file, RGB -> probabilities (N, K, H, W), as `predict_image` computes them."
     order = [2, 1, 0] if cfg.channel_order == "BGR" and cfg.num_channels == 3 else slice(None)
