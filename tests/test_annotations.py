@@ -5,6 +5,9 @@ The masks are compared with GDAL's; the files and how they were made: tests/fixt
 
 import importlib.util
 import json
+import os
+import re
+import shlex
 import shutil
 import zipfile
 from pathlib import Path
@@ -14,12 +17,18 @@ import pytest
 import tifffile
 from PIL import Image
 
+from unet_nb.cli.command import cli
+from unet_nb.config.jobs import PrepareConfig, TrainConfig
+from unet_nb.config.recipes import load_params
+from unet_nb.data import kit_folder
 from unet_nb.data.annotated import Question, ReadOptions
 from unet_nb.data.annotations import WRITERS, read_annotations, recognise, write_annotations
-from unet_nb.data.check_picture import check_pictures
+from unet_nb.data.conversion import convert_source
 from unet_nb.data.folder import load_folder, load_instances
 from unet_nb.data.images import DataError
-from unet_nb.data.kit_folder import class_names, to_folder
+from unet_nb.data.kit_folder import to_folder
+from unet_nb.data.sources import source_of
+from unet_nb.interactive.start import write_recipe
 
 rasterize = pytest.importorskip("rasterio.features").rasterize
 FIXTURES = Path(__file__).resolve().parent / "fixtures/annotations"
@@ -80,6 +89,35 @@ def test_cvat_segmentation_mask_by_datumaro(tmp_path):
     assert "250,50,83" in (tmp_path / "kit/classes.csv").read_text()
     np.testing.assert_array_equal(mask, expected(polygons=False)[0])
     assert same_objects(numbers, expected(polygons=False)[1])  # a colour has no order
+
+
+def test_cvat_xml_by_datumaro(tmp_path):
+    done, mask, numbers = prepared(FIXTURES / "datumaro_cvat", tmp_path)
+    assert done.tool == "CVAT XML" and done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
+    np.testing.assert_array_equal(mask, expected()[0])
+    np.testing.assert_array_equal(numbers, expected()[1])
+
+
+def test_label_studio_json(tmp_path):
+    "Outlines in percent, brushes as the tool packs them, names of uploads, two annotators, a task never labelled."
+    source = FIXTURES / "label_studio_json"
+    with pytest.raises(Question, match="annotator") as question:
+        read_annotations(source)
+    assert set(question.value.answers) == {"newest", "1", "2"}
+    done, mask, numbers = prepared(source, tmp_path, options=ReadOptions(annotator="1"))
+    assert done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
+    assert any("1 pictures never annotated" in note for note in done.notes)
+    np.testing.assert_array_equal(mask, expected()[0])
+    np.testing.assert_array_equal(numbers, expected()[1])
+
+
+def test_roboflow_masks(tmp_path):
+    "Built after the format. Its parts stay apart."
+    done = to_folder(FIXTURES / "roboflow", tmp_path / "kit", log=lambda line: None)
+    assert done.names == ["background", "cell", "nucleus"]
+    for part in ("train", "val"):
+        (sample,) = load_folder(tmp_path / "kit" / part, num_classes=3)
+        np.testing.assert_array_equal(sample.mask, expected(polygons=False)[0])
 
 
 def test_label_studio_coco(tmp_path):
@@ -146,7 +184,7 @@ def test_imagescope(tmp_path):
 
 
 def test_label_studio_brush_pictures_are_explained():
-    with pytest.raises(DataError, match="suffix"):
+    with pytest.raises(DataError, match="export JSON"):
         recognise(FIXTURES / "label_studio_brush")
 
 
@@ -196,9 +234,9 @@ def test_pages_of_a_stack(tmp_path):
 
 
 def test_pictures_to_check(tmp_path):
-    read = read_annotations(FIXTURES / "labelme")
-    (id, painted, picture), *_ = check_pictures(read, class_names(read))
-    assert id == "a" and picture.dtype == np.uint8 and picture.shape[1] >= 480 and painted.overlap() > 0
+    done, *_ = prepared(FIXTURES / "labelme", tmp_path)
+    assert done.check == ["check/001_a.png"] and done.images[0].overlap > 0
+    assert Image.open(tmp_path / "kit/check/001_a.png").width >= 480
 
 
 # What strangers may send: harmless stand-ins.
@@ -225,6 +263,76 @@ def test_members_that_climb_go_nowhere(folder, tmp_path):
         archive.writestr("../../outside.roi", zipfile.ZipFile(FIXTURES / "stardist/a.zip").read("001_001.roi"))
     to_folder(folder, tmp_path / "kit", log=lambda line: None)
     assert not list(tmp_path.parent.glob("**/outside.roi"))
+
+
+def test_exports_as_archives(folder, tmp_path):
+    "As CVAT, Label Studio and Roboflow hand them out; a question names the archive."
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        for file in sorted((FIXTURES / "label_studio_json").iterdir()):
+            archive.write(file, f"some/folder/{file.name}")
+    with pytest.raises(Question, match="export.zip/some/folder/project-1.json"):
+        to_folder(tmp_path / "export.zip", tmp_path / "kit", log=lambda line: None)
+    assert not (tmp_path / "kit").exists() and not list(tmp_path.glob(".kit*"))
+    prepared(tmp_path / "export.zip", tmp_path, options=ReadOptions(annotator="1"))
+    assert json.loads((tmp_path / "kit/prepare.json").read_text())["source"].endswith("export.zip")
+
+
+def test_archives_that_lead_out_or_swell_are_refused(tmp_path):
+    link = zipfile.ZipInfo("a.png")
+    link.external_attr = 0o120777 << 16
+    members = {"../a.png": b"", "/a.png": b"", "..\\a.png": b"", "C:a.png": b"", link: b"/etc", "a.tif": bytes(2**27)}
+    for name, data in members.items():
+        with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(name, data)
+        assert "export.zip" in refused(tmp_path / "export.zip", tmp_path / "kit")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["export.zip"]
+
+
+def test_two_preparations_and_one_that_was_killed(folder, tmp_path):
+    "What a killed one left is removed, what another works in is not; the second of two finds the folder taken."
+    import fcntl
+
+    shutil.copy(FIXTURES / "stardist/a.zip", folder / "a.zip")
+    (tmp_path / ".kit.partial-00000000/images").mkdir(parents=True)
+    (tmp_path / ".kit.partial-11111111").mkdir()
+    with open(tmp_path / ".kit.partial-11111111/x", "w"):
+        number = os.open(tmp_path / ".kit.partial-11111111", os.O_RDONLY)
+        fcntl.flock(number, fcntl.LOCK_EX)
+        to_folder(folder, tmp_path / "kit", log=lambda line: None)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".kit.partial-11111111", "kit", "source"]
+    os.close(number)
+    before = (tmp_path / "kit/prepare.json").read_bytes()
+    with pytest.raises(DataError, match="exists already"):
+        to_folder(folder, tmp_path / "kit", log=lambda line: None)
+    with pytest.raises(DataError, match="cannot be made any more"), kit_folder._partial(tmp_path / "second") as beside:
+        shutil.copytree(tmp_path / "kit", tmp_path / "second")
+    assert not beside.exists() and (tmp_path / "kit/prepare.json").read_bytes() == before
+
+
+def test_training_names_the_command_that_comes_first(folder, tmp_path):
+    "The command is real, and so is the recipe it ends in."
+    shutil.copytree(FIXTURES / "labelme", tmp_path / "drawn")
+    for dataset in ("ISBI", "folder"):
+        with pytest.raises(DataError) as error:
+            source_of(TrainConfig(data_path=str(tmp_path / "drawn"), dataset=dataset)).split()
+        first, then = re.findall(r"`(unet_nb .+?)`", str(error.value))
+        command = cli.commands["prepare"].make_context("prepare", shlex.split(first)[2:]).params
+        assert command["source"] == str(tmp_path / "drawn") and then.split()[-1] == command["output"] + "/train.yaml"
+    cfg = PrepareConfig(source_path=command["source"], data_path=command["output"])
+    done = convert_source(cfg, log=lambda line: None)
+    recipe = write_recipe(cfg.replace(data_path=str(done.folder), **done.params))
+    assert str(recipe) == then.split()[-1]
+    trained = load_params(recipe)
+    assert (trained.num_classes, trained.coco_classes) == (3, ["background", "cell", "nucleus"])
+    assert source_of(trained).load()[0].mask.max() == 2
+
+
+def test_prepared_folders_in_a_source_are_passed_over(folder, tmp_path):
+    shutil.copy(FIXTURES / "stardist/a.zip", folder / "a.zip")
+    for name in ("one", "two"):
+        done = to_folder(folder, folder / name, log=lambda line: None)
+        assert len(done.images) == 1 and not [note for note in done.notes if "left out" in note]
+    assert recognise(folder / "two").tool == "kit"
 
 
 def test_archives_that_swell_are_refused(folder, tmp_path):

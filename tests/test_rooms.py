@@ -31,6 +31,7 @@ LATE = {
     ("cli.command", "config.recipes"): SLOW_HELP,
     ("cli.command", "core.paths"): SLOW_HELP,
     ("cli.command", "core.reading"): SLOW_HELP,
+    ("cli.command", "core.scaling"): SLOW_HELP,
     ("cli.command", "core.storage"): SLOW_HELP,
     ("cli.command", "data.doctor"): SLOW_HELP,
     ("cli.command", "data.sources"): SLOW_HELP,

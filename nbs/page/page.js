@@ -23,12 +23,18 @@ async function openNetwork() {
 }
 
 // ---------------------------------------------------------------------------------------------------- reading files
-// A picture: { name, width, height, channels, bits, data }, data interleaved, Uint8Array or Uint16Array.
+// A picture: { name, width, height, channels, data }, data a typed array with the channels of a pixel side by side.
+
+const NUMBERS = {
+  Uint8Array: "uint8", Uint16Array: "uint16", Uint32Array: "uint32", Int8Array: "int8", Int16Array: "int16",
+  Int32Array: "int32", Float32Array: "float32", Float64Array: "float64",
+};
+const typeOf = ({ data }) => NUMBERS[data.constructor.name];
 
 function fromRgba(name, width, height, rgba, channels) {
   const data = new Uint8Array(width * height * channels);
   for (let i = 0; i < width * height; i++) for (let c = 0; c < channels; c++) data[i * channels + c] = rgba[i * 4 + c];
-  return { name, width, height, channels, bits: 8, data };
+  return { name, width, height, channels, data };
 }
 
 function readPng(name, buffer) {
@@ -40,10 +46,10 @@ function readPng(name, buffer) {
     return [fromRgba(name, width, height, rgba, ctype === 3 ? 3 : 1)];
   }
   const bytes = new Uint8Array(png.data);
-  if (depth === 8) return [{ name, width, height, channels, bits: 8, data: bytes.slice(0, width * height * channels) }];
+  if (depth === 8) return [{ name, width, height, channels, data: bytes.slice(0, width * height * channels) }];
   const data = new Uint16Array(width * height * channels);
   for (let i = 0; i < data.length; i++) data[i] = bytes[2 * i] * 256 + bytes[2 * i + 1];
-  return [{ name, width, height, channels, bits: 16, data }];
+  return [{ name, width, height, channels, data }];
 }
 
 async function readJpeg(name, buffer) {
@@ -58,24 +64,24 @@ async function readJpeg(name, buffer) {
 
 async function readTiffPage(name, image) {
   const tag = (tagName) => image.fileDirectory.hasTag(tagName) ? image.fileDirectory.getValue(tagName) : undefined;
-  const bits = image.getBitsPerSample(0);
   const photometric = tag("PhotometricInterpretation");
   const width = image.getWidth();
   const height = image.getHeight();
   if (photometric === 0) throw new Error("it is a negative (white is zero); invert it and save it again");
   if ((tag("Orientation") ?? 1) !== 1) throw new Error("it is stored turned; turn it and save it again");
-  if (image.getSampleFormat(0) !== 1 || (bits !== 8 && bits !== 16)) {
-    throw new Error(`it has ${bits} bits of another kind than whole numbers from 0 on; save it with 8 or 16 bits`);
-  }
   if (photometric === 3 || photometric === 5 || photometric === 6 || photometric === 8) {
     const data = await image.readRGB({ interleave: true }); // palette, CMYK, YCbCr, CIELAB
-    return { name, width, height, channels: 3, bits: 8, data: Uint8Array.from(data) };
+    return { name, width, height, channels: 3, data: Uint8Array.from(data) };
   }
   const raster = await image.readRasters({ interleave: true });
   const extra = tag("ExtraSamples");
   const channels = image.getSamplesPerPixel();
   const alpha = extra !== undefined && [...[extra].flat()].some((kind) => kind === 1 || kind === 2);
-  return { name, width, height, channels, bits, data: bits === 8 ? Uint8Array.from(raster) : Uint16Array.from(raster), alpha };
+  const picture = { name, width, height, channels, data: raster, alpha };
+  if (!typeOf(picture) || image.getBitsPerSample(0) < 8) {
+    throw new Error(`it has ${image.getBitsPerSample(0)} bits of an unusual kind; save it with 8, 16 or 32`);
+  }
+  return picture;
 }
 
 async function readTiff(name, buffer) {
@@ -117,12 +123,73 @@ function channelPicker({ channels, data, alpha }) {
   throw new Error(`it has ${channels} channels, and the network reads ${about.channels}`);
 }
 
+// bytes, whole numbers or fractions: what the type of an image says of its values.
+function kindOf(type) {
+  return type === "uint8" ? "bytes" : type.startsWith("float") ? "fractions" : "whole numbers";
+}
+
+// The values of each channel on an even grid of at most a million pixels, sorted.
+function sampled({ width, height }, pixel) {
+  const step = Math.max(1, Math.ceil(Math.sqrt(width * height / 2 ** 20)));
+  return Array.from({ length: about.channels }, (_, c) => {
+    const values = [];
+    for (let y = 0; y < height; y += step) for (let x = 0; x < width; x += step) values.push(pixel(y * width + x, c));
+    return Float64Array.from(values).sort();
+  });
+}
+
+// The darkest and the brightest value of each channel, without the outermost thousandths.
+function ownLimits(channels) {
+  const low = channels.map((v) => v[Math.floor(0.001 * (v.length - 1))]);
+  const high = channels.map((v, c) => {
+    const found = v[Math.ceil(0.999 * (v.length - 1))];
+    return found > low[c] ? found : low[c] + Math.max(1, Math.abs(low[c]) * 1e-6);
+  });
+  return { low, high };
+}
+
+// Values that mean something else than those of the training would give an answer that looks right and is not.
+function checkType(type, channels, { by, low, high, dtype }) {
+  const say = (known) => new Error(`its values are ${type}, and the network ${known}; it would answer nonsense`);
+  if (by === "type" || by === "auto") {
+    const known = dtype ? [dtype] : ["uint8", "uint16"];
+    if (!known.includes(type)) throw say(`was trained on ${known.join(" or ")}`);
+  }
+  if (by !== "limits" || !dtype) return;
+  const whole = () => channels.every((v) => v.every((value) => value === Math.round(value)) && v[v.length - 1] > 1);
+  const same = kindOf(type) === kindOf(dtype);
+  if (!same && !(kindOf(dtype) === "whole numbers" && kindOf(type) === "fractions" && whole())) {
+    throw say(`was trained on ${dtype}`);
+  }
+  const middle = channels.map((v) => (v[(v.length - 1) >> 1] + v[v.length >> 1]) / 2);
+  const near = (m, c) => {
+    const [a, b] = [low[c % low.length], high[c % high.length]];
+    return a - (b - a) <= m && m <= b + (b - a);
+  };
+  if (!middle.every(near)) throw say(`was trained on values from ${Math.min(...low)} to ${Math.max(...high)}, these are around ${Math.max(...middle)}`);
+}
+
 function scaled(picture) {
-  const { width, height, bits } = picture;
+  const { width, height } = picture;
   const pixel = channelPicker(picture);
-  const half = (2 ** bits - 1) / 2;
+  const type = typeOf(picture);
+  const choice = typeof about.scaling === "string" ? { by: about.scaling } : about.scaling;
+  const channels = choice.by === "limits" || choice.by === "image" ? sampled(picture, pixel) : [];
+  if (channels.some((v) => !Number.isFinite(v[0]) || !Number.isFinite(v[v.length - 1]))) {
+    throw new Error("it holds values that are no numbers (NaN or infinite); put a number in their place");
+  }
+  checkType(type, channels, choice);
   const x = new Float32Array(about.channels * width * height);
-  for (let c = 0, to = 0; c < about.channels; c++) for (let i = 0; i < width * height; i++) x[to++] = pixel(i, c) / half - 1;
+  const half = type === "uint8" ? 127.5 : 32767.5;
+  const { low, high } = choice.by === "image" ? ownLimits(channels) : choice;
+  for (let c = 0, to = 0; c < about.channels; c++) {
+    const [dark, bright] = low ? [low[c % low.length], high[c % high.length]] : [0, 2 * half];
+    const factor = 2 / (bright - dark);
+    for (let i = 0; i < width * height; i++) {
+      const value = low ? (pixel(i, c) - dark) * factor - 1 : pixel(i, c) / half - 1;
+      x[to++] = low ? Math.min(1, Math.max(-1, value)) : value;
+    }
+  }
   return x;
 }
 
@@ -193,13 +260,16 @@ function put({ data }, row, column, { width, height }, classes, probabilities) {
 
 // --------------------------------------------------------------------------------------------------------- showing
 
-// The picture as 8-bit RGB; 16 bits are stretched from their darkest to their brightest value.
-function shown({ width, height, channels, bits, data }) {
+// The picture as 8-bit RGB; other values than bytes are stretched from the darkest to the brightest.
+function shown({ width, height, channels, data }) {
   const rgb = new Uint8ClampedArray(width * height * 3);
   const colors = channels >= 3 ? 3 : 1;
   let [low, high] = [0, 255];
-  if (bits === 16) [low, high] = data.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [65535, 0]);
-  const factor = 255 / Math.max(1, high - low);
+  if (!(data instanceof Uint8Array)) {
+    [low, high] = [Infinity, -Infinity];
+    for (const value of data) { low = Math.min(low, value); high = Math.max(high, value); }
+  }
+  const factor = 255 / (high - low || 1);
   for (let i = 0; i < width * height; i++) {
     for (let c = 0; c < 3; c++) rgb[i * 3 + c] = (data[i * channels + (colors === 3 ? c : 0)] - low) * factor;
   }
@@ -263,7 +333,7 @@ function show(card, picture, { classes }, seconds) {
   picked.addEventListener("click", () => canvas.toBlob((blob) => save(blob, `${stem}_overlay.png`), "image/png"));
   const tools = element("div", "", { className: "tools" });
   tools.append(label, mask, picked);
-  const facts = `${width} × ${height} pixels, ${picture.bits} bits, ${seconds.toFixed(1)} s`;
+  const facts = `${width} × ${height} pixels, ${typeOf(picture)}, ${seconds.toFixed(1)} s`;
   card.append(legend(classes), tools, canvas, element("p", facts, { className: "small" }));
   draw(canvas, rgb, classes, Number(slider.value));
 }

@@ -30,6 +30,7 @@ DATASETS |= {
     "Cell_nuclei": Dataset(("background", "nucleus"), "wh", "zoo_folder"),
     "COCO": Dataset((), "wh", "zoo_folder"),
     "folder": Dataset((), "wh", "zoo_folder"),
+    "painted": Dataset((), "wh", "zoo_folder"),
 }
 DatasetName = Annotated[str, AfterValidator(DATASETS.spelling)]
 

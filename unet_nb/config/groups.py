@@ -21,15 +21,16 @@ from ..core.colors import PALETTE
 from ..core.errors import ShortTraceback
 from ..core.reading import check_labels, readings
 from ..core.registry import Registry
+from ..core.scaling import Scaling
 
 # %% auto #0
 __all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', 'Params', 'own_params', 'all_params', 'param',
-           'default_of', 'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'ModelParams',
-           'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams',
-           'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ColorParams',
-           'CheckpointParams', 'ExportParams', 'PackageParams', 'ModelFileParams', 'TwoStepParams', 'CompareParams',
-           'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams',
-           'FetchCheckpointParams']
+           'default_of', 'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'AnnotationParams',
+           'ModelParams', 'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams',
+           'ResumeParams', 'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams',
+           'ColorParams', 'CheckpointParams', 'ExportParams', 'PackageParams', 'ModelFileParams', 'TwoStepParams',
+           'CompareParams', 'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams',
+           'UploadParams', 'FetchParams', 'FetchCheckpointParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-006
 class ConfigError(ShortTraceback, ValueError):
@@ -164,7 +165,9 @@ class PrepareParams(Params):
     "How originals become a data set that training reads."
 
     heading = "The data"
-    source_path: str = param("", "folder or zip archive of the original nuclei data set; written to data_path")
+    source_path: str = param(
+        "", "annotations of a tool, or the original nuclei: folder, file or zip; written to data_path"
+    )
     anno_json: str = param("", "COCO: annotation file of the training images")
     val_anno_json: str = param("", "COCO: annotation file of the validation images")
     coco_dir: str = param("", "COCO: folder of the training images")
@@ -172,10 +175,39 @@ class PrepareParams(Params):
     crowd: Literal["class", "ignore", "skip"] = param(
         "class", "COCO: crowd regions count as their class, are ignored, or left out (skip)"
     )
-    keep_empty: bool = param(True, "COCO: also convert images without any of the chosen classes")
-    keep_jpeg: bool = param(False, "COCO: copy JPEG images instead of writing PNG")
+    keep_empty: bool = param(True, "also convert images without any of the chosen classes")
+    keep_jpeg: bool = param(False, "COCO by anno_json: copy JPEG images instead of writing PNG")
     keep_instances: bool = param(True, "keep numbered objects beside the masks, so that objects can be scored")
     workers: int = param(0, "processes; 0: one for each processor", ge=0)
+
+# %% ../../nbs/config/00_groups.ipynb #cell-900
+class AnnotationParams(Params):
+    "What files of annotation tools do not say; empty or None: asked for where it matters."
+
+    heading = "The annotations"
+    tool: str = param("", "imagej, qupath, labelme, coco, cvat, label_studio, imagescope, …; empty: what the files say")
+    classes: list[str] = param([], "names of the classes that are wanted, in the order of their ids from 1; empty: all")
+    overlap_rule: Literal["later", "first", "smaller"] = param("later", "which shape lies on top of another")
+    images_path: str = param("", "folder of the images, where they do not lie beside the annotations")
+    check_images: int = param(50, "pictures to check by eye, of the images with the worst overlaps", ge=0)
+    outlines: Literal["corner", "centre"] | None = param(None, "what (0, 0) is of the first pixel (Fiji: corner)")
+    class_from: Literal["one", "group", "name", "color"] | None = param(None, "ImageJ: where the class of a ROI stands")
+    class_name: str = param("object", "class of shapes that have none")
+    unclassified: Literal["object", "leave_out"] | None = param(None, "shapes without a class among others with one")
+    cell_outline: Literal["cell", "nucleus"] = param("cell", "QuPath: which outline of a cell")
+    starred: Literal["auto", "ignore", "leave_out"] = param(
+        "auto", "QuPath: classes with *; auto: only Ignore* is ignored"
+    )
+    line_width: float | None = param(None, "pixels, of lines that have no width; None: they are left out", gt=0)
+    point_radius: float | None = param(None, "pixels, of points; None: they are left out", gt=0)
+    boxes: Literal["leave_out", "fill"] = param("leave_out", "COCO: boxes without an outline")
+    iscrowd: Literal["object", "ignore", "leave_out"] | None = param(None, "COCO: crowds of several pieces")
+    annotator: str = param(
+        "", "Label Studio: whose annotations count where a picture has several; newest: the last ones"
+    )
+    label_suffix: str = param("", "label images: what follows the image's name (_cp_masks), or their folder (masks/)")
+    label_numbers: Literal["instances", "classes"] | None = param(None, "label images: what their numbers count")
+    background: int | None = param(None, "label images: the number of the background", ge=0)
 
 # %% ../../nbs/config/00_groups.ipynb #cell-011
 ModelName = Annotated[str, AfterValidator(NETWORKS.spelling)]
@@ -223,6 +255,14 @@ class InputParams(Params):
         max_length=2,
     )
     channel_order: Literal["RGB", "BGR"] = param("RGB", "folder data: order of channels; BGR for the zoo's checkpoints")
+    scaling: str | dict = param("auto", "values to -1 … 1: auto, type, image (its own), {'low': 0, 'high': 4095}")
+
+    def _check_scaling(self) -> str | None:
+        try:
+            Scaling.from_json(self.scaling)
+        except ValueError as error:
+            return str(error)
+        return None
 
     def _check_extent(self) -> str | None:
         for name in ("image_size", "crop", "crop_size"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
@@ -34,6 +35,7 @@ from unet_nb.config.groups import (
 )
 from .values import RETIRED, parse_value, real_names, unknown_parameter
 from ..core.paths import is_url, url_error
+from ..core.scaling import Scaling
 from ..core.text import shortened
 
 # %% auto #0
@@ -193,6 +195,13 @@ class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
         "Names of the classes for tables and exported files, see `datasets.class_names`."
         return class_names(self)
 
+    def _check_limits(self) -> str | None:
+        scaling = Scaling.from_json(self.scaling)
+        count = len(scaling.low)
+        if count <= 1 or count == self.num_channels * scaling.members:
+            return None
+        return f"scaling: {count} limits for num_channels {self.num_channels}; give one for all, or one a channel"
+
     def _check_demo(self) -> str | None:
         if self.data_path or self.demo_slices * self.demo_size**2 <= 2**30:
             return None
@@ -248,6 +257,7 @@ PATHS = ("data_path", "output_path", "load_path", "checkpoint_file_path", "resum
 # %% ../../nbs/config/04_jobs.ipynb #cell-041
 from unet_nb.config.groups import (
     GROUPS,
+    AnnotationParams,
     AugmentParams,
     BenchmarkParams,
     CheckpointParams,
@@ -357,10 +367,15 @@ class InferMindirConfig(TwoStepParams, InferConfig):
     "The scores of a MINDIR file, in the zoo's two steps."
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-017
-class PrepareConfig(PrepareParams, ColorParams, SampleConfig, RunConfig):
+class PrepareConfig(AnnotationParams, PrepareParams, ColorParams, SampleConfig, RunConfig):
     "Originals as a data set that training reads; folds and network only to look at the result."
 
     unlisted = (ModelParams, InputParams, FoldParams, ColorParams, UploadParams)
+
+    @property
+    def subject(self) -> str:
+        "The folder that is made of a source, else as for every job."
+        return Path(self.data_path).name if self.source_path and self.data_path else super().subject
 
 
 class CrossValidateConfig(MembersParams, JobsParams, TrainConfig):

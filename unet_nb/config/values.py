@@ -110,7 +110,7 @@ def parse_value(value: Any, annotation: Any) -> Any:
     if (
         isinstance(value, str)
         and any(o is dict or get_origin(o) is list for o in options)
-        and (str not in options or value.strip().startswith("["))
+        and (str not in options or value.strip().startswith(("[", "{")))
     ):
         try:
             return parse_yaml(value)

@@ -34,14 +34,14 @@ def overlay(
     return np.where((mask > 0)[..., None], mixed, rgb).astype(np.uint8)
 
 # %% ../../nbs/core/06_colors.ipynb #cell-007
-def show_image(image: np.ndarray, limits: tuple[int, int] | None = None) -> np.ndarray:
-    """An image uint8/uint16 (H, W[, C]) as RGB uint8 (H, W, 3); of more than three channels the first ones.
+def show_image(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
+    """An image (H, W[, C]) as RGB uint8 (H, W, 3); of more than three channels the first ones.
 
-    16 bits are stretched from darkest to brightest, which are the image's own, or `limits` where it is a part of one.
+    All but bytes are stretched from darkest to brightest: the image's own, or `limits` where it is a part of one.
     """
     if image.dtype != np.uint8:
-        low, high = limits or (int(image.min()), int(image.max()))
-        image = ((image.astype(np.float32) - low) / max(high - low, 1) * 255).astype(np.uint8)
+        low, high = map(float, limits or (image.min(), image.max()))
+        image = ((image.astype(np.float32) - low) / ((high - low) or 1) * 255).astype(np.uint8)
     if image.ndim == 2:
         image = image[..., None]
     if image.shape[2] == 2:

@@ -24,6 +24,8 @@ from unet_nb.data.annotated import (
     ImageIndex,
     Question,
     ReadOptions,
+    image_part,
+    list_files,
     outline_convention,
 )
 from .images import DataError
@@ -134,11 +136,11 @@ def _is_one_piece(figures: Sequence[Figure]) -> bool:
 def _coco_shape(entry: dict, name: str, figures: tuple[Figure, ...], options: ReadOptions, crowds: str | None) -> Shape:
     "An annotation as a shape. Raises DataError (crowd) where nobody has said what a crowd of several pieces is."
     crowd = entry.get("iscrowd") in (1, "1", True) and not _is_one_piece(figures)
-    answer = (options.crowd or crowds) if crowd else "object"
+    answer = (options.iscrowd or crowds) if crowd else "object"
     if answer is None:
         raise DataError("crowd", "iscrowd of several pieces")
     if answer == "leave_out":
-        raise DataError("left-out", "crowds of several pieces (crowd: leave_out)")
+        raise DataError("left-out", "crowds of several pieces (iscrowd: leave_out)")
     return Shape(
         figures,
         name,
@@ -299,7 +301,7 @@ def _check_found(path: Path, data: dict, images: list, notes: list[str], unknown
     if unknown:
         raise Question(
             f"{path}: {unknown} annotations of several pieces have iscrowd: 1; what are they?",
-            "crowd",
+            "iscrowd",
             {
                 "object": "objects in several pieces, as supervision and CVAT write them",
                 "ignore": "crowds whose pixels shall not count",
@@ -307,13 +309,9 @@ def _check_found(path: Path, data: dict, images: list, notes: list[str], unknown
             },
         )
 
-# %% ../../nbs/data/20_coco.ipynb #cell-029
-_PARTS = {"train": "train", "valid": "val", "val": "val", "validation": "val", "test": "test"}
-
 # %% ../../nbs/data/20_coco.ipynb #cell-030
 def _coco_files(root: Path) -> list[Path]:
-    found = sorted(p for p in root.rglob("*.json") if not any(q.startswith(".") for q in p.relative_to(root).parts))
-    return [path for path in found if _load_coco(path) is not None]
+    return [path for path in list_files(root, (".json",)) if _load_coco(path) is not None]
 
 # %% ../../nbs/data/20_coco.ipynb #cell-031
 def read_coco(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
@@ -322,12 +320,14 @@ def read_coco(source: Path, options: ReadOptions = ReadOptions()) -> Annotations
     Files in folders train, valid and test (Roboflow) or named so keep these parts. Raises DataError or Question in
     words.
     """
-    root = source if source.is_dir() else source.parent if _has_images(source.parent) else source.parent.parent
-    files, whole = _coco_files(root) if source.is_dir() else [source], ImageIndex(root)
+    root = source if source.is_dir() else source.parent
+    if root != source and not options.images_path and not _has_images(root):
+        root = root.parent  # annotations/instances.json beside images/
+    files, whole = _coco_files(root) if source.is_dir() else [source], ImageIndex(root, options)
     read = []
     for file in files:
         words = [*file.relative_to(root).parts[:-1], *file.stem.replace("_", "-").replace(".", "-").split("-")]
-        part = next((_PARTS[w.lower()] for w in words if w.lower() in _PARTS), "") if len(files) > 1 else ""
+        part = next(filter(None, map(image_part, words)), "") if len(files) > 1 else ""
         own = file.parent if part and file.parent != root and _has_images(file.parent) else None
         read.append(_read_coco_file(file, ImageIndex(own) if own else whole, options, part))
     classes = list(dict.fromkeys(name for one in read for name in one.classes))

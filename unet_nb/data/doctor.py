@@ -30,6 +30,7 @@ from scipy.ndimage import distance_transform_edt
 
 from ..core.colors import PALETTE, color_mask, show_image
 from ..core.reading import Reading
+from ..core.scaling import number_kind
 from .convert import png_bytes, report_progress
 from .folder import group_of_ids, split_ids
 from .images import DataError, MaskValues, naming_parameter, read_mask
@@ -182,11 +183,10 @@ _CONTENT_KINDS = {  # code: (severity, what, fix)
     "blank-image": ("warning", "an image of a single value", "remove it; the corrected copy leaves it out"),
     "narrow-range": (
         "warning",
-        "images that use a small part of their range (12-bit camera data in a 16-bit file, say)",
-        "expect a slow start, and look at the first epochs: if nothing is learnt, save all images anew, those "
-        "for training and every one for prediction, with one and the same formula: (value - smallest) / "
-        "(largest - smallest), cut to 0 … 1, times 65535 (8 bits: 255). The corrected copy changes no pixel "
-        "of an image, because prediction would not do the same",
+        "8-bit images that use a small part of their range",
+        "expect a slow start, and look at the first epochs: if nothing is learnt, set scaling to the values that are "
+        "dark and bright, such as scaling={'low': 20, 'high': 60}, or to image (each by its own values). The "
+        "corrected copy changes no pixel of an image: a network carries its scaling, and not that of a copy",
     ),
 }
 
@@ -215,7 +215,11 @@ _SET_KINDS = {  # code: (severity, what, fix)
         "consider class_weights, a Dice or focal loss, and crops that favour it",
     ),
     "mixed-channels": ("note", "grey and colour images in one set", "nothing: they are brought to num_channels"),
-    "mixed-depth": ("note", "8-bit and 16-bit images in one set", "nothing: each is scaled by its own range"),
+    "mixed-depth": (
+        "warning",
+        "images of different types in one set, whose values do not mean the same",
+        "save them as one type, or set scaling to image (each by its own values) or type (each by its type's range)",
+    ),
 }
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-006
@@ -291,7 +295,7 @@ def _digest(array: np.ndarray) -> str:
 # %% ../../nbs/data/13_doctor.ipynb #cell-014
 def _see_image(look: _Look, image: np.ndarray) -> None:
     "Note size, range, hash and thumbnail of an image."
-    look.shape, look.dtype, look.low, look.high = image.shape, image.dtype.name, int(image.min()), int(image.max())
+    look.shape, look.dtype, look.low, look.high = image.shape, image.dtype.name, image.min().item(), image.max().item()
     look.digest, look.thumbnail = _digest(image), _thumbnail(image)
     if look.low == look.high:
         look.faults.append(("blank-image", f"{look.label}: every pixel is {look.low}"))
@@ -646,9 +650,6 @@ def _judge_classes(looks: Sequence[_Look], options: _Options, limit: int) -> Ite
             limit,
         )
 
-
-_FULL = {"uint8": 255, "uint16": 65535}
-
 # %% ../../nbs/data/13_doctor.ipynb #cell-044
 def _ranges(looks: Sequence[_Look]) -> dict[str, tuple[int, int]]:
     "The smallest and the largest value over all images of each type of pixel."
@@ -663,17 +664,16 @@ def _ranges(looks: Sequence[_Look]) -> dict[str, tuple[int, int]]:
 def _judge_images(looks: Sequence[_Look], limit: int) -> Iterator[Finding]:
     "Range of values, channels and depth over the whole set."
     seen = [k for k in looks if k.shape]
-    for dtype, (low, high) in _ranges(looks).items():
-        full = _FULL.get(dtype, 0)
-        if 0 < high - low < full / 8:
-            words = (
-                f"the {dtype} images hold values from {low} to {high}, {(high - low) / full:.2%} of the range; "
-                f"the network sees them as {2 * low / full - 1:.4f} to {2 * high / full - 1:.4f} of -1 to 1"
-            )
-            yield _finding("narrow-range", [(k.label, words) for k in seen if k.dtype == dtype], limit)
+    low, high = _ranges(looks).get("uint8", (0, 255))  # other types get limits when a training begins
+    if 0 < high - low < 255 / 8:
+        words = (
+            f"the 8-bit images hold values from {low} to {high}, {(high - low) / 255:.2%} of the range; "
+            f"the network sees them as {2 * low / 255 - 1:.4f} to {2 * high / 255 - 1:.4f} of -1 to 1"
+        )
+        yield _finding("narrow-range", [(k.label, words) for k in seen if k.dtype == "uint8"], limit)
     for code, key in (
         ("mixed-channels", lambda k: k.shape[2] if len(k.shape) == 3 else 1),
-        ("mixed-depth", lambda k: k.dtype),
+        ("mixed-depth", lambda k: number_kind(k.dtype)),
     ):
         kinds = Counter(map(key, seen))
         if len(kinds) > 1:
@@ -781,10 +781,7 @@ def _facts(looks: Sequence[_Look], options: _Options, rule: MaskRule | None = No
             + (f" … {sizes[-1][0]} x {sizes[-1][1]} ({len(sizes)} different)" if len(sizes) > 1 else "")
             + " (height x width)"
         )
-        values = [
-            f"{low} … {high}" + f" ({(high - low) / 65535:.2%} of the 16-bit range)" * (dtype == "uint16")
-            for dtype, (low, high) in _ranges(images).items()
-        ]
+        values = [f"{low:g} … {high:g}" for low, high in _ranges(images).values()]
         facts["images"] = ", ".join(f"{n} {kind}" for kind, n in counts.most_common()) + f"; values {', '.join(values)}"
     return facts | (_mask_facts(masks, options, rule) if masks else {})
 

@@ -25,6 +25,7 @@ from unet_nb.data.annotated import (
     Question,
     ReadOptions,
     image_of,
+    list_files,
     outline_convention,
 )
 from .images import DataError
@@ -119,10 +120,10 @@ def _feature_shape(feature: dict, options: ReadOptions) -> Shape:
     "A feature as a shape. Raises DataError (left-out) with the reason where it is none."
     properties = feature.get("properties") or {}
     name, geometry = _class_name(properties), feature.get("geometry")
-    if options.geometry == "nucleus":
+    if options.cell_outline == "nucleus":
         geometry = feature.get("nucleusGeometry")
         if geometry is None:
-            raise DataError("left-out", "objects without a nucleus (geometry: nucleus)")
+            raise DataError("left-out", "objects without a nucleus (cell_outline: nucleus)")
     if not name and options.unclassified == "leave_out":
         raise DataError("left-out", "objects without a class")
     plane = geometry.get("plane") if isinstance(geometry, dict) else None
@@ -190,8 +191,7 @@ def _placed(shapes: Iterable[Shape], place: tuple[float, float, float]) -> list[
 
 # %% ../../nbs/data/18_geojson.ipynb #cell-023
 def _geojson_files(root: Path) -> list[Path]:
-    found = sorted(p for p in root.rglob("*") if p.suffix.lower() in (".geojson", ".json") and p.is_file())
-    return [p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts)]
+    return list_files(root, (".geojson", ".json"))
 
 # %% ../../nbs/data/18_geojson.ipynb #cell-024
 def _tiles_of(file: Path, index: ImageIndex) -> list[Path]:
@@ -208,7 +208,7 @@ def read_geojson(source: Path, options: ReadOptions = ReadOptions()) -> Annotati
     Raises DataError or Question in words.
     """
     root = source if source.is_dir() else source.parent
-    index, images, colors = ImageIndex(root), [], {}
+    index, images, colors = ImageIndex(root, options), [], {}
     for file in _geojson_files(root) if source.is_dir() else [source]:
         shapes, left_out = _read_features(file, options)
         for image in _tiles_of(file, index):
@@ -217,7 +217,8 @@ def read_geojson(source: Path, options: ReadOptions = ReadOptions()) -> Annotati
             left_out = Counter()
         colors |= {s.name: s.color for s in shapes if s.color and not s.is_ignored}
     notes = [
-        f"outlines={options.outlines or 'corner'} of pixels; geometry={options.geometry}, starred={options.starred}"
+        f"outlines={options.outlines or 'corner'} of pixels; "
+        f"cell_outline={options.cell_outline}, starred={options.starred}"
     ]
     return Annotations("QuPath GeoJSON", source, images, colors=colors, notes=notes)
 

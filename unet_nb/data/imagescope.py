@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .annotated import AnnotatedImage, Annotations, ImageIndex, ReadOptions, image_of, xml_root
+from .annotated import AnnotatedImage, Annotations, ImageIndex, ReadOptions, image_of, list_files, xml_root
 from .images import DataError
 from .shapes import Ellipse, Figure, Outline, Shape
 
@@ -87,8 +87,8 @@ def read_imagescope(source: Path, options: ReadOptions = ReadOptions()) -> Annot
     Raises DataError in words.
     """
     root = source if source.is_dir() else source.parent
-    index, images, colors = ImageIndex(root), [], {}
-    for file in sorted(root.rglob("*.xml")) if source.is_dir() else [source]:
+    index, images, colors = ImageIndex(root, options), [], {}
+    for file in list_files(root, (".xml",)) if source.is_dir() else [source]:
         tree, left_out = xml_root(file), Counter()
         if tree.tag != "Annotations":
             continue

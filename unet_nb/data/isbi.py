@@ -54,12 +54,8 @@ def _open_stack(path: Path, reading: Reading, mask: bool = False) -> ImageFile:
 
 # %% ../../nbs/data/04_isbi.ipynb #cell-010
 def _read_volume(path: Path, reading: Reading) -> np.ndarray:
-    "The slices of a grey file as uint8 (Z, H, W). Raises DataError in words."
-    file = _open_stack(path, reading)
-    if file.dtype != np.uint8:
-        words = "not uint8; scale the stack to 0…255 and save it with 8 bits"
-        raise DataError("unreadable", f"{path}: the pixels are {file.dtype}, {words}")
-    return file.stack()
+    "The slices of a grey file (Z, H, W), in its own type. Raises DataError in words."
+    return _open_stack(path, reading).stack()
 
 
 def _read_labels(path: Path, reading: Reading) -> np.ndarray:

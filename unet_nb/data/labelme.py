@@ -20,7 +20,15 @@ import numpy as np
 from PIL import Image
 
 from ..core.files import parse_json, write_json
-from .annotated import AnnotatedImage, Annotations, DrawnObject, ImageIndex, ReadOptions, outline_convention
+from unet_nb.data.annotated import (
+    AnnotatedImage,
+    Annotations,
+    DrawnObject,
+    ImageIndex,
+    ReadOptions,
+    list_files,
+    outline_convention,
+)
 from .images import DataError
 from .shapes import Bitmap, Ellipse, Figure, Line, Outline, Points, Shape, pixel_outlines
 
@@ -136,9 +144,9 @@ def _image_of(path: Path, data: dict, options: ReadOptions, index: ImageIndex) -
 def read_labelme(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
     "LabelMe's JSON files in a folder, or one of them, with their images. Raises DataError in words."
     root = source if source.is_dir() else source.parent
-    files = sorted(root.rglob("*.json")) if source.is_dir() else [source]
+    files = list_files(root, (".json",)) if source.is_dir() else [source]
     loaded = [(file, data) for file in files if (data := _load(file))]
-    index = ImageIndex(root)
+    index = ImageIndex(root, options)
     images = [_image_of(file, data, options, index) for file, data in loaded]
     return Annotations("LabelMe JSON", source, images, notes=[f"outlines={options.outlines or 'corner'} of pixels"])
 

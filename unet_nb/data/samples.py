@@ -135,7 +135,7 @@ images_from_arrays = ImageSet.from_arrays
 
 # %% ../../nbs/data/03_samples.ipynb #cell-021
 def check_pair(
-    image: np.ndarray,  # uint8 or uint16, (H, W) or (H, W, C)
+    image: np.ndarray,  # (H, W) or (H, W, C)
     mask: np.ndarray | None,  # uint8 (H, W); None: only the image is checked
     num_classes: int,
     where: str,  # file or id, for the message
@@ -165,16 +165,19 @@ def check_pair(
 
 # %% ../../nbs/data/03_samples.ipynb #cell-022
 def _check_image(image: np.ndarray, where: str) -> None:
-    "uint8 or uint16 in either byte order, two or three axes, at least one pixel."
-    if image.dtype.kind != "u" or image.dtype.itemsize > 2:
-        raise ValueError(
-            f"{where}: the image has dtype {image.dtype}; only uint8 and uint16 have a known range of "
-            "values, convert it to one of them"
-        )
+    "Whole numbers or floats in either byte order, finite, two or three axes, at least one pixel."
+    if image.dtype.kind not in "uif":
+        raise ValueError(f"{where}: the image has dtype {image.dtype}; save it as whole numbers or floats")
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise ValueError(
             f"{where}: an image must have the shape (H, W) or (H, W, C) and at least one pixel, this one has "
             f"{tuple(image.shape)}"
+        )
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        count = int(image.size - np.isfinite(image).sum())
+        raise ValueError(
+            f"{where}: the image holds {count} values that are no numbers (NaN or infinite); "
+            "put a number in their place, such as the darkest"
         )
 
 # %% ../../nbs/data/03_samples.ipynb #cell-067
@@ -185,7 +188,7 @@ def open_images(
     channel_order: Literal["RGB", "BGR"] = "RGB",  # BGR for networks that were trained so, as the zoo's
     name: str | None = None,  # for messages, where `source` is bytes
 ) -> ImageFile:
-    """The pictures of a file that a network is to see, uint8 or uint16, (H, W) or (H, W, C), see `open_image`.
+    """The pictures of a file that a network is to see, (H, W) or (H, W, C), see `open_image`.
 
     Raises DataError in words: needs-choice and unreadable as `open_image`, also for other types and channels.
     """
@@ -230,6 +233,11 @@ def scale_image(image: np.ndarray) -> np.ndarray:
     Raises ValueError for other types.
     """
     _check_image(image, "scale_image")
+    if image.dtype.kind != "u" or image.dtype.itemsize > 2:
+        raise ValueError(
+            f"scale_image: the image has dtype {image.dtype}; only uint8 and uint16 have a known range of values, "
+            "others need limits, see data.preprocessing"
+        )
     half = np.float32(127.5 if image.dtype.itemsize == 1 else 32767.5)
     scaled = image.astype(np.float32) / half - 1
     return scaled[..., None] if scaled.ndim == 2 else scaled
@@ -287,7 +295,10 @@ def resize_mask_zoo(
     nearest = resize_mask(mask, size)
     if num_classes != 2:
         return nearest
-    inside = resize_image((mask == 1).astype(np.float32), size) > 0.5
+    inside = resize_image((mask == 1).astype(np.float32), size)
+    # beside unlabelled pixels the two classes do not add up to 1: the heavier one has the pixel
+    other = resize_image((mask == 0).astype(np.float32), size) if (mask == ignore_index).any() else 0.5
+    inside = inside > other
     return np.where(nearest == ignore_index, nearest, inside).astype(np.uint8)
 
 # %% ../../nbs/data/03_samples.ipynb #cell-056

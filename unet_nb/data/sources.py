@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from fastcore.basics import patch
 
 from ..config.datasets import DATASETS, Dataset, is_generated
 from ..config.groups import ConfigError
@@ -19,19 +20,22 @@ from ..config.jobs import SampleConfig
 from ..core.paths import resolve_path
 from ..core.reading import Reading, readings
 from ..core.registry import Registry, import_plugins
-from .convert import Summary, convert_coco, convert_nuclei, png_bytes, safe_id
+from .conversion import Conversion, convert_source, naming_preparation
+from .convert import convert_coco, convert_nuclei, picture_file, safe_id
 from .demo import demo_set, write_demo
-from .folder import group_of_ids, load_folder, load_folder_split, load_instances
+from .folder import group_of_ids, load_folder, load_folder_split, load_instances, split_ids
 from .folds import cut_fold
 from .images import DataError, read_mask
 from .isbi import load_isbi, zoo_fold
+from .label_images import read_classes_csv
 from .masks import present_values, summarize_mask
 from .pairs import Pair, pair_files
 from .samples import ImageSet, Sample, check_pair, open_images
+from .strokes import STROKES, painted_mask, stroke_file
 
 # %% auto #0
 __all__ = ['SOURCES', 'evenly', 'FirstLook', 'Source', 'register_source', 'named_source', 'source_of', 'recognised', 'Stack',
-           'Generated', 'Folder', 'Nuclei', 'Coco']
+           'Generated', 'Folder', 'Nuclei', 'Coco', 'Painted']
 
 # %% ../../nbs/data/11_sources.ipynb #cell-006
 def evenly(count: int, most: int) -> list[int]:
@@ -98,18 +102,17 @@ def _fold(cfg: SampleConfig, ids: Sequence[str], groups: Path | str | None) -> t
 # %% ../../nbs/data/11_sources.ipynb #cell-010
 @dataclass
 class FirstLook:
-    "What a first configuration is guessed from: images (H, W[, C]), values of their masks, how many train, `split`."
+    "What a first configuration is guessed from: images (H, W[, C]), values of masks, how many train, `split`, names."
 
     images: list[np.ndarray]
     values: set[int]
     training: int
     split: float = 0.8
+    names: list[str] = field(default_factory=list)  # of the classes, background first, where a classes.csv says them
 
 # %% ../../nbs/data/11_sources.ipynb #cell-011
 class Source(_Labelled):
     "A kind of data set, for a configuration `cfg`. Derive from it, write `load`, and decorate with `register_source`."
-
-    prepared: ClassVar[dict[str, Any]] = {}  # parameters with which the result of `convert` is read
 
     @classmethod
     def recognises(cls, folder: Path) -> bool:
@@ -136,9 +139,11 @@ class Source(_Labelled):
         "A file or folder for a first prediction; the base class writes held-out images to `spare`."
         return _write_images(self.split()[1], spare)
 
-    def convert(self, spare: Path, log: Callable[[str], Any]) -> tuple[Path, dict[str, Summary]]:
-        "Write the set as it is read to `data_path`, else to `spare`: that folder, and a `Summary` for each part."
-        words = "data sets need no conversion; set data_path and train, without source_path"
+    def convert(self, spare: Path, log: Callable[[str], Any]) -> Conversion:
+        "Write the set as it is read to `data_path`, else to `spare`; the base class converts what `source_path` names."
+        if getattr(self.cfg, "source_path", ""):
+            return convert_source(self.cfg, log)
+        words = "data sets need no conversion; set data_path and train. For annotations of a tool set source_path"
         raise ConfigError(f"dataset: {self.cfg.dataset} {words}")
 
 # %% ../../nbs/data/11_sources.ipynb #cell-012
@@ -159,7 +164,8 @@ def _look_at_samples(images: ImageSet, most: int) -> FirstLook:
 def _write_images(images: ImageSet, folder: Path, most: int = 8) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for i in evenly(len(images), most):
-        (folder / f"{safe_id(images.ids[i])}.png").write_bytes(png_bytes(images[i].image))
+        name, content = picture_file(safe_id(images.ids[i]), images[i].image)
+        (folder / name).write_bytes(content)
     return folder
 
 # %% ../../nbs/data/11_sources.ipynb #cell-014
@@ -208,7 +214,8 @@ class Stack(Source):
         return (folder / "train-volume.tif").is_file()
 
     def load(self) -> ImageSet:
-        return load_isbi(self.folder, *readings(self.cfg.reading))
+        with naming_preparation(self.folder):
+            return load_isbi(self.folder, *readings(self.cfg.reading))
 
     def split(self) -> tuple[ImageSet, ImageSet]:
         images = self.load()
@@ -222,13 +229,13 @@ class Stack(Source):
     def new_images(self, spare: Path) -> Path:
         return self.folder / "test-volume.tif"
 
-    def convert(self, spare: Path, log: Callable[[str], Any]) -> tuple[Path, dict[str, Summary]]:
+    def convert(self, spare: Path, log: Callable[[str], Any]) -> Conversion:
         if self.cfg.source_path:
-            super().convert(spare, log)
+            return super().convert(spare, log)
         target = self.folder if self.cfg.data_path else spare
         write_demo(target, self.cfg.demo_slices, self.cfg.demo_size)
         log(f"no source_path: the generated stack was written to {target}")
-        return target, {}
+        return Conversion(target, {})
 
 # %% ../../nbs/data/11_sources.ipynb #cell-018
 class Generated(Stack):
@@ -264,13 +271,16 @@ class Folder(Source):
         return ("train", "val") if self.cfg.split == 1 and self.cfg.fold_scheme == "zoo" else ("",)
 
     def load(self) -> ImageSet:
-        return load_folder(self.folder, self.cfg.num_classes, **_options(self.cfg))
+        self._check_unpainted()
+        with naming_preparation(self.folder):
+            return load_folder(self.folder, self.cfg.num_classes, **_options(self.cfg))
 
     def split(self) -> tuple[ImageSet, ImageSet]:
-        cfg = self.cfg
-        if cfg.fold_scheme != "zoo":
+        if (cfg := self.cfg).fold_scheme != "zoo":
             return self.cut(self.load())
-        return load_folder_split(self.folder, cfg.split, cfg.num_classes, self.groups, **_options(cfg))
+        self._check_unpainted()
+        with naming_preparation(self.folder):
+            return load_folder_split(self.folder, cfg.split, cfg.num_classes, self.groups, **_options(cfg))
 
     def check_folds(self) -> None:
         if self.cfg.fold_scheme == "zoo":
@@ -292,8 +302,18 @@ class Folder(Source):
     def first_look(self, most: int = 20) -> FirstLook:
         return _look_at_folder(self.folder, most, *readings(self.cfg.reading))
 
-    def new_images(self, spare: Path) -> Path:
-        return self.folder / self.parts[-1]
+# %% ../../nbs/data/11_sources.ipynb #cell-116
+@patch
+def new_images(self: Folder, spare: Path) -> Path:
+    return self.folder / self.parts[-1]
+
+
+@patch
+def _check_unpainted(self: Folder) -> None:
+    painted = next((p for part in self.parts if (p := self.folder / part / STROKES).is_dir()), None)
+    if painted:
+        words = "holds painted strokes, which would be left out; set dataset to painted, or move that folder away"
+        raise DataError("layout", f"{painted}: {words}")
 
 # %% ../../nbs/data/11_sources.ipynb #cell-024
 def _look_at(pair: Pair, reading: Reading, mask_reading: Reading) -> tuple[np.ndarray, list[int]] | None:
@@ -308,14 +328,21 @@ def _look_at(pair: Pair, reading: Reading, mask_reading: Reading) -> tuple[np.nd
 def _look_at_folder(folder: Path, most: int, reading: Reading, mask_reading: Reading) -> FirstLook:
     "A first look at a folder, or at the training images of one with train/ and val/ in it."
     parted = (folder / "train").is_dir() and (folder / "val").is_dir()
-    pairs = pair_files(folder / "train" if parted else folder).pairs
+    with naming_preparation(folder):
+        pairs = pair_files(folder / "train" if parted else folder).pairs
     seen = [look for i in evenly(len(pairs), most) if (look := _look_at(pairs[i], reading, mask_reading))]
     if not seen:
         words = f"of {len(pairs)} samples none could be read; `unet_nb doctor {folder}` says why"
         raise DataError("unreadable", f"{folder}: {words}")
     values = {value for _, present in seen for value in present}
     training = len(pairs) if parted else max(1, int(0.8 * len(pairs)))
-    return FirstLook([image for image, _ in seen], values, training, 1.0 if parted else 0.8)
+    return FirstLook([image for image, _ in seen], values, training, 1.0 if parted else 0.8, _class_names(folder))
+
+
+def _class_names(folder: Path) -> list[str]:
+    "The names of the classes in a folder's classes.csv, none where it is not there or has gaps."
+    table = read_classes_csv(folder / "classes.csv") if (folder / "classes.csv").is_file() else {}
+    return list(table.values()) if list(table) == list(range(len(table))) else []
 
 # %% ../../nbs/data/11_sources.ipynb #cell-026
 class _Converted(Folder):
@@ -336,27 +363,126 @@ class _Converted(Folder):
 class Nuclei(_Converted):
     "The nuclei of the 2018 Data Science Bowl, converted from `source_path`."
 
-    def convert(self, spare: Path, log: Callable[[str], Any]) -> tuple[Path, dict[str, Summary]]:
+    def convert(self, spare: Path, log: Callable[[str], Any]) -> Conversion:
         target = self.target
         if not self.cfg.source_path:
             raise ConfigError("source_path: name the folder or zip archive of the original nuclei images")
-        return target, {"nuclei": convert_nuclei(resolve_path(self.cfg.source_path), target, **self.shared(log))}
+        done = convert_nuclei(resolve_path(self.cfg.source_path), target, **self.shared(log))
+        return Conversion(target, {"nuclei": done})
 
 # %% ../../nbs/data/11_sources.ipynb #cell-028
 @register_source("COCO")
 class Coco(_Converted):
-    "Images with COCO annotations, converted from `coco_dir` and `val_coco_dir` into train/ and val/."
+    """Images with COCO annotations, converted from `coco_dir` and `val_coco_dir` into train/ and val/.
 
-    prepared = {"split": 1.0}
+    Without `val_anno_json` the images of one file stay together, and training cuts them at `split`.
+    """
 
-    def convert(self, spare: Path, log: Callable[[str], Any]) -> tuple[Path, dict[str, Summary]]:
+    def convert(self, spare: Path, log: Callable[[str], Any]) -> Conversion:
         cfg, target = self.cfg, self.target
-        for name in ("anno_json", "coco_dir", "val_anno_json", "val_coco_dir", "coco_classes"):
+        if cfg.source_path and not cfg.anno_json:
+            return super().convert(spare, log)
+        one = not (cfg.val_anno_json or cfg.val_coco_dir) and cfg.split < 1  # one file: training cuts it at split
+        for name in ("anno_json", "coco_dir", "coco_classes", *(() if one else ("val_anno_json", "val_coco_dir"))):
             if not getattr(cfg, name):
-                raise ConfigError(f"{name}: needed to convert COCO; params/unet_simple_coco.yaml shows how")
+                other = "; or set split below 1 to cut one annotation file in two" if name == "val_anno_json" else ""
+                raise ConfigError(f"{name}: needed to convert COCO; params/unet_simple_coco.yaml shows how{other}")
         options = {name: getattr(cfg, name) for name in ("crowd", "keep_empty", "keep_jpeg")} | self.shared(log)
         parts = {"train": (cfg.anno_json, cfg.coco_dir), "val": (cfg.val_anno_json, cfg.val_coco_dir)}
-        return target, {
+        parts = {"": parts["train"]} if one else parts
+        done = {
             part: convert_coco(resolve_path(anno), resolve_path(images), target / part, cfg.coco_classes, **options)
             for part, (anno, images) in parts.items()
         }
+        return Conversion(
+            target, {part or "images": found for part, found in done.items()}, {} if one else {"split": 1.0}
+        )
+
+# %% ../../nbs/data/11_sources.ipynb #cell-111
+@register_source("painted")
+class Painted(Folder):
+    "Images in `data_path` with strokes painted on them, see `data.strokes`."
+
+    read_on_demand = False
+
+    @classmethod
+    def recognises(cls, folder: Path) -> bool:
+        return (folder / STROKES).is_dir()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return ("",)
+
+    def load(self) -> ImageSet:
+        return self._labelled(None)
+
+    def examined(self, cut: bool = False) -> tuple[ImageSet, dict[str, Any]]:
+        return self.load(), {}
+
+    def first_look(self, most: int = 20) -> FirstLook:
+        return _look_at_samples(self.load(), most)
+
+    def files(self) -> dict[str, Path]:
+        strokes = [stroke_file(self.folder, pair.id, part) for pair in self._pairs() for part in (False, True)]
+        found = [f for pair in self._pairs() for f in (pair.image, pair.mask) if f] + [
+            f for f in strokes if f.is_file()
+        ]
+        return {f.relative_to(self.folder).as_posix(): f for f in found}
+
+    def instances(self) -> None:
+        return None  # numbered objects know nothing of what the strokes correct
+
+# %% ../../nbs/data/11_sources.ipynb #cell-117
+@patch
+def split(self: Painted) -> tuple[ImageSet, ImageSet]:
+    "Training and held-out samples: the held-out strokes where there are no other labels, else whole images."
+    self._check_weights()
+    images, masked = self.load(), any(pair.mask for pair in self._pairs())
+    if self.cfg.fold_scheme != "zoo" or masked:
+        for _ in _checked(images, self.cfg):
+            pass
+        return self.cut(images) if self.cfg.fold_scheme != "zoo" else self._cut_at_split(images)
+    train, val = self._labelled(False), self._labelled(True)
+    val = val if len(val) else train.subset(range(len(train)), f"{images.name}: no stroke is held out yet")
+    for _ in (*_checked(train, self.cfg), *_checked(val, self.cfg)):
+        pass
+    return train, val
+
+# %% ../../nbs/data/11_sources.ipynb #cell-112
+@patch
+def _pairs(self: Painted) -> list[Pair]:
+    return pair_files(self.folder, labelled=False).pairs
+
+
+@patch
+def _labelled(self: Painted, held_out: bool | None) -> ImageSet:
+    "The samples that have labels: those that train, those that are held out, or, for None, both."
+    images = load_folder(self.folder, self.cfg.num_classes, labelled=False, **_options(self.cfg))
+    masked = set() if held_out else {pair.id for pair in self._pairs() if pair.mask}
+    parts = (False, True) if held_out is None else (held_out,)
+    ids = [i for i in images.ids if i in masked or any(stroke_file(self.folder, i, part).is_file() for part in parts)]
+    if not ids and not held_out:
+        words = "no image has strokes yet; paint some (explore/07_paint.ipynb), or choose another dataset"
+        raise DataError("missing-mask", f"{self.folder}: {words}")
+
+    def read(i: int) -> Sample:
+        sample = images[images.ids.index(ids[i])]
+        painted = painted_mask(self.folder, sample.id, held_out)
+        return sample if painted is None else Sample(sample.id, sample.image, painted)
+
+    what = "held-out strokes" if held_out else "painted"
+    return ImageSet(ids, read, f"{self.folder.name} ({what}, {len(ids)} of {len(images)} images)", str(self.folder))
+
+# %% ../../nbs/data/11_sources.ipynb #cell-113
+@patch
+def _cut_at_split(self: Painted, images: ImageSet) -> tuple[ImageSet, ImageSet]:
+    "Whole images, cut as `dataset: folder` cuts a folder."
+    cut = split_ids(images.ids, min(self.cfg.split, 0.8), self.groups)
+    return tuple(images.subset(part, f"{images.name}, {what}") for part, what in zip(cut, ("training", "validation")))
+
+
+@patch
+def _check_weights(self: Painted) -> None:
+    if getattr(self.cfg, "border_weight", 0):
+        words = "gaps between objects cannot be weighed where only strokes are labelled; set it to 0"
+        raise ConfigError(f"border_weight: {words}")

@@ -16,7 +16,7 @@ from .augment import ImageMask, random_crop
 from .samples import ImageSet, check_pair
 
 # %% auto #0
-__all__ = ['border_weights', 'open_gaps', 'class_frequencies', 'balanced_weights', 'foreground_crop']
+__all__ = ['border_weights', 'open_gaps', 'class_frequencies', 'balanced_weights', 'labelled_crop', 'foreground_crop']
 
 # %% ../../nbs/data/10_weights.ipynb #cell-008
 def _two_nearest(
@@ -121,6 +121,37 @@ def balanced_weights(frequencies: Sequence[float]) -> list[float]:
     weights[present] = inverse / inverse.mean()
     return weights.tolist()
 
+# %% ../../nbs/data/10_weights.ipynb #cell-111
+def labelled_crop(
+    image: np.ndarray,  # (H, W[, C])
+    mask: np.ndarray,  # uint8 (H, W) class ids
+    size: int | Sequence[int],  # side, or (height, width)
+    rng: np.random.Generator,
+    ignore_index: int = 255,  # class id of unlabelled pixels
+) -> ImageMask:
+    """A random piece of `size`; of a mask that is labelled in less than half, one around a pixel of a random class.
+
+    Views, not copies.
+    """
+    size = (size, size) if isinstance(size, int) else tuple(size)
+    counts = np.bincount(mask.ravel(), minlength=256)
+    classes = [c for c in np.flatnonzero(counts) if c != ignore_index]
+    if not classes or 2 * counts[ignore_index] <= mask.size:
+        return random_crop(image, mask, size, rng)
+    return _crop_around(image, mask, size, rng, classes)
+
+
+def _crop_around(
+    image: np.ndarray, mask: np.ndarray, size: tuple[int, int], rng: np.random.Generator, classes: Sequence[int]
+) -> ImageMask:
+    "A piece of `size` around a random pixel of a random one of `classes`, as central as the image's rim allows."
+    image, mask = random_crop(image, mask, [max(pair) for pair in zip(size, mask.shape)], rng)
+    pixels = np.flatnonzero(mask == rng.choice(classes))
+    centre = np.unravel_index(rng.choice(pixels), mask.shape)
+    top, left = (int(np.clip(c - want // 2, 0, have - want)) for c, want, have in zip(centre, size, mask.shape))
+    piece = np.s_[top : top + size[0], left : left + size[1]]
+    return image[piece], mask[piece]
+
 # %% ../../nbs/data/10_weights.ipynb #cell-033
 def foreground_crop(
     image: np.ndarray,  # (H, W[, C])
@@ -128,7 +159,7 @@ def foreground_crop(
     size: int | Sequence[int],  # side, or (height, width)
     rng: np.random.Generator,
     ignore_index: int = 255,  # class id of pixels that do not count
-    share: float = 1.0,  # probability of a crop around foreground; otherwise `random_crop`
+    share: float = 1.0,  # probability of a crop around foreground; otherwise `labelled_crop`
 ) -> ImageMask:
     """A piece of `size` of image and mask around a random pixel of a random class other than 0.
 
@@ -144,10 +175,5 @@ def foreground_crop(
     size = (size, size) if isinstance(size, int) else tuple(size)
     classes = [c for c in np.flatnonzero(np.bincount(mask.ravel())) if c not in (0, ignore_index)]
     if not classes or rng.random() >= share:
-        return random_crop(image, mask, size, rng)
-    image, mask = random_crop(image, mask, [max(pair) for pair in zip(size, mask.shape)], rng)
-    pixels = np.flatnonzero(mask == rng.choice(classes))
-    centre = np.unravel_index(rng.choice(pixels), mask.shape)
-    top, left = (int(np.clip(c - want // 2, 0, have - want)) for c, want, have in zip(centre, size, mask.shape))
-    piece = np.s_[top : top + size[0], left : left + size[1]]
-    return image[piece], mask[piece]
+        return labelled_crop(image, mask, size, rng, ignore_index)
+    return _crop_around(image, mask, size, rng, classes)

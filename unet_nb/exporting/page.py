@@ -20,12 +20,15 @@ import numpy as np
 from ..config.groups import ConfigError
 from ..config.jobs import ExportConfig
 from ..core.paths import resolve_path, shipped_dir
-from ..data.samples import ImageSet, scale_image
+from ..data.pipeline import preprocessing_of
+from ..data.preprocessing import Preprocessing
+from ..data.samples import ImageSet
 from unet_nb.exporting.bioimageio import (
     block_sizes,
     check_package,
     graph_function,
     history_and_scores,
+    scaling_of,
     title_and_summary,
     whole_image_graph,
 )
@@ -44,7 +47,7 @@ _RUNTIME = {
     "runtime": "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
 }
 
-
+# %% ../../nbs/exporting/04_page.ipynb #cell-300
 def check_page(cfg: ExportConfig) -> None:
     "Raise ConfigError where a page cannot be written with the parameters of `cfg`, above all without `node_modules`."
     check_package(cfg)
@@ -71,7 +74,7 @@ def _packages(folder: Path, names: list[str], found: dict[str, Path]) -> dict[st
             _packages(folder, needs, found)
     return found
 
-
+# %% ../../nbs/exporting/04_page.ipynb #cell-301
 def _licence(folder: Path) -> str:
     "Name, version, licence and its text, of a package in a folder of its own."
     about = json.loads((folder / "package.json").read_text(encoding="utf-8"))
@@ -79,7 +82,7 @@ def _licence(folder: Path) -> str:
     head = f"{about['name']} {about.get('version', '')}, licence {about.get('license', 'not stated')}"
     return "\n\n".join([head, *texts])
 
-
+# %% ../../nbs/exporting/04_page.ipynb #cell-302
 def _is_licence(file: Path) -> bool:
     return file.is_file() and re.match(r"(licen[cs]e|copying|notice)", file.name, re.IGNORECASE) is not None
 
@@ -98,37 +101,48 @@ def _packed(name: str, data: bytes) -> str:
     text = b64encode(gzip.compress(data, 9, mtime=0)).decode()
     return f'<script type="text/plain" id="{name}">{text}</script>'
 
-
+# %% ../../nbs/exporting/04_page.ipynb #cell-303
 def _unpacked(page: str, name: str) -> bytes:
     return gzip.decompress(b64decode(re.search(f'<script type="text/plain" id="{name}">([^<]*)<', page)[1]))
 
-
+# %% ../../nbs/exporting/04_page.ipynb #cell-304
 def _inline(script: str) -> str:
     "A script as it may stand between <script> and </script>."
     script = re.sub(r"^//# sourceMappingURL=.*$", "", script, flags=re.MULTILINE)
     return re.sub(r"<(?=/script|script|!--)", r"\\x3c", script, flags=re.IGNORECASE)
 
-
+# %% ../../nbs/exporting/04_page.ipynb #cell-305
 def _data(values: Any) -> str:
     "JSON values as they may stand between <script> and </script>."
     return json.dumps(values, ensure_ascii=False).replace("<", "\\u003c")
 
 # %% ../../nbs/exporting/04_page.ipynb #cell-014
+def _rgb_scaling(described: dict[str, Any]) -> str | dict[str, Any]:
+    "The scaling of a description for images in RGB order, as the page reads them."
+    scaling = described["input"].get("scaling", "type")
+    if described["input"]["channel_order"] == "RGB" or not isinstance(scaling, dict):
+        return scaling
+    return {name: value[::-1] if name in ("low", "high") else value for name, value in scaling.items()}
+
+# %% ../../nbs/exporting/04_page.ipynb #cell-306
 def _page_settings(cfg: ExportConfig, described: dict[str, Any]) -> dict[str, Any]:
     "What the page's program knows of its network, ready for JSON."
     halo, _, step = block_sizes(cfg.geometry)
     tile = max(768, 4 * halo) if described["size"]["policy"] == "native" else 0  # a resized image is never cut
     return {
         "channels": cfg.num_channels,
+        "scaling": _rgb_scaling(described),
         "activation": described["output"]["activation"],
         "classes": described["classes"],
         "size": {"halo": halo, "step": step, "tile": tile},
     }
 
-
+# %% ../../nbs/exporting/04_page.ipynb #cell-307
 def _reads(cfg: ExportConfig) -> str:
     kind = {1: "grey images", 3: "colour images"}.get(cfg.num_channels, f"images of {cfg.num_channels} channels")
-    return f"{kind}: PNG and TIFF of 8 and 16 bits, JPEG; every page of a TIFF is segmented by itself"
+    known = preprocessing_of(cfg).scaling.dtype
+    trained = f", like the images of the training of type {known}" if known else ""
+    return f"{kind}{trained}; PNG, JPEG, TIFF, of which every page is segmented by itself"
 
 # %% ../../nbs/exporting/04_page.ipynb #cell-015
 def _page_text(cfg: ExportConfig, described: dict[str, Any], graph: bytes) -> str:
@@ -158,13 +172,15 @@ def write_page(
     graph = whole_image_graph(net, described, None).SerializeToString()
     Path(path).write_text(_page_text(cfg, described, graph), encoding="utf-8")
 
-
+# %% ../../nbs/exporting/04_page.ipynb #cell-308
 def open_page(path: str | Path, num_classes: int) -> Forward:
     "The network of a page as a function: pixels (N, C, H, W) as in a file -> probabilities float32 (N, K, H, W)."
-    graph = _unpacked(Path(path).read_text(encoding="utf-8"), "network")
-    forward = graph_function(graph, num_classes)
+    page = Path(path).read_text(encoding="utf-8")
+    settings = json.loads(re.search('<script type="application/json" id="settings">([^<]*)<', page)[1])
+    prepare = Preprocessing(settings["channels"], scaling=scaling_of({"input": settings}))
+    forward = graph_function(_unpacked(page, "network"), num_classes)
 
     def predict(x: np.ndarray) -> np.ndarray:
-        return forward(np.stack([scale_image(image) for image in x.transpose(0, 2, 3, 1)]).transpose(0, 3, 1, 2))
+        return forward(np.stack([prepare(image) for image in x.transpose(0, 2, 3, 1)]).transpose(0, 3, 1, 2))
 
     return predict

@@ -22,8 +22,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..core.files import write_text
+from ..core.scaling import Scaling
 from ..core.text import duration
-from .plots import history_figure, prediction_path
+from .plots import history_figure, prediction_path, values_figure
 from ..metrics.intervals import mean_interval
 from ..runs.folder import Run
 
@@ -196,8 +197,10 @@ def run_report(run: Run, images: int = 50) -> str:
             _what_happened(run),
             *_failure(run),
             *_scores(run),
+            *_values_seen(run),
             *_curves(run),
             *_predictions(run),
+            *_checks(run),
             *_images(run, images),
             *_parameters(run),
             *_environment(run),
@@ -272,10 +275,33 @@ def _curves(run: Run) -> list[str | Picture]:
         wide = history_figure(history)
     return ["# Training", Picture(wide, narrow=history_figure(history, columns=1))]
 
+# %% ../../nbs/figures/01_report.ipynb #cell-105
+def _values_seen(run: Run) -> list[str | pd.DataFrame | Figure]:
+    "What a training found in its images, and how their values become the network's input."
+    told = run._json("preprocessing.json")
+    if not told:
+        return []
+    scaling, seen = Scaling.from_json(told["scaling"]), told["seen"]
+    facts = {
+        "type": ", ".join(seen["types"]),
+        "values": "; ".join(f"{low:g} … {high:g}" for low, high in zip(seen["smallest"], seen["largest"])),
+        "scaled by": scaling.by,
+        "become -1 … 1": "; ".join(f"{low:g} … {high:g}" for low, high in zip(scaling.low, scaling.high)),
+    }
+    shown = _values({k: v for k, v in facts.items() if v})
+    return [f"# Values in {seen['images']} training images", shown, values_figure(scaling, seen)]
+
 # %% ../../nbs/figures/01_report.ipynb #cell-102
 def _predictions(run: Run) -> list[str | Picture]:
     pictures = prediction_pictures(run)
     return ["# Predictions: the lowest scores and the highest", *pictures] if pictures else []
+
+# %% ../../nbs/figures/01_report.ipynb #cell-900
+def _checks(run: Run) -> list[str | Picture]:
+    "Outlines over the masks that were painted of them, for a preparation of annotations."
+    found = sorted((run.figures / "check").glob("*.png"))
+    pictures = [Picture(Image.open(file).convert("RGB"), file.stem[4:]) for file in found]
+    return ["# Outlines as they were drawn over the masks, the worst overlaps first", *pictures] if pictures else []
 
 # %% ../../nbs/figures/01_report.ipynb #cell-033
 def _images(run: Run, count: int) -> list[str | pd.DataFrame]:

@@ -21,10 +21,14 @@ from fastcore.basics import patch
 from ..config.jobs import PredictConfig
 from ..core.colors import color_mask
 from ..core.files import atomic_path, file_digest, read_json, write_json
+from ..core.locks import sole_writer
 from ..core.paths import resolve_path
 from ..core.reading import readings
+from ..core.scaling import Scaling, number_kind
 from ..data.images import SUFFIXES, DataError
 from ..data.pairs import find_pictures
+from ..data.pipeline import preprocessing_of
+from ..data.preprocessing import joint_scaling
 from .onnx_graph import fast_function
 from unet_nb.inference.predict import (
     encode_probability,
@@ -33,7 +37,6 @@ from unet_nb.inference.predict import (
     open_new_images,
     predict_image,
     predict_large,
-    sole_writer,
     tiling_for,
 )
 from .tiling import Forward, Tiling
@@ -85,6 +88,8 @@ def _reads(cfg: PredictConfig) -> dict:
         "num_channels": cfg.num_channels,
         "channel_order": cfg.channel_order,
         "reading": readings(cfg.reading)[0].to_json(),
+        "scaling": Scaling.from_json(cfg.scaling).by,
+        "values": number_kind(Scaling.from_json(cfg.scaling).dtype or "uint8"),
         "num_classes": cfg.num_classes,
         "native resolution (crop_size)": bool(cfg.crop_size),
     }
@@ -119,9 +124,23 @@ def load_predictor(
     setup_device(first)
     widest = max((cfg for cfg, _ in loaded), key=lambda cfg: cfg.geometry.reach)
     digests = [file_digest(checkpoint.path) for _, checkpoint in loaded]
-    return Predictor(ensemble([_network(*pair) for pair in loaded]), first, tiling_for(widest, tile), digests)
+    scaling = joint_scaling([Scaling.from_json(cfg.scaling) for cfg, _ in loaded], first.num_channels)
+    networks = [_network(*pair) for pair in loaded]
+    if scaling.members > 1:
+        networks = _each_its_channels(networks, first.num_channels)
+    first.scaling = scaling.to_json()
+    return Predictor(ensemble(networks), first, tiling_for(widest, tile), digests)
 
 # %% ../../nbs/inference/04_files.ipynb #cell-011
+def _each_its_channels(networks: Sequence[Forward], channels: int) -> list[Forward]:
+    "Networks that take their part of an input (N, members * C, H, W) by `joint_scaling`."
+
+    def part(k: int, network: Forward) -> Forward:
+        return lambda x: network(np.ascontiguousarray(x[:, k * channels : (k + 1) * channels]))
+
+    return [part(k, network) for k, network in enumerate(networks)]
+
+
 def _network(cfg: PredictConfig, checkpoint: Checkpoint) -> Forward:
     net = create_model(cfg)
     load_network(net, checkpoint)
@@ -192,6 +211,7 @@ def _predict_picture(predictor: Predictor, source: Path, pages, files: dict[str,
         words = "leave --color out (--overlay draws stacks in colours)" if wanted.color else "save it as TIFF"
         raise ValueError(f"{source}: it has {len(pages)} pages, and a PNG holds one picture; {words}")
     cfg, image = predictor.cfg, pages.page()
+    preprocessing_of(cfg).for_image(image, str(source), new=True)
     p = predict_image(predictor.forward, cfg, image, predictor.tiling)
     mask = p.argmax(0).astype(np.uint8)
     if "probability" in files:
@@ -368,7 +388,8 @@ def request_of(predictor: Predictor, wanted: Wanted) -> dict:
         "tta": predictor.cfg.tta,
         "tile": predictor.tiling.tile,
         "overlap": predictor.tiling.overlap,
-        **_reads(predictor.cfg),
+        **{k: v for k, v in _reads(predictor.cfg).items() if k not in ("scaling", "values")},
+        "scaling": predictor.cfg.scaling if Scaling.from_json(predictor.cfg.scaling).by in ("limits", "image") else {},
         **vars(wanted),
         "colors": colors,
     }

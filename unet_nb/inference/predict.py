@@ -4,18 +4,15 @@
 
 # %% auto #0
 __all__ = ['tiling_for', 'predict_native', 'average_views', 'with_tta', 'ensemble', 'predict_network_scale', 'predict_image',
-           'to_size', 'open_new_images', 'sole_writer', 'GrowingTiff', 'encode_probability', 'lay_over',
-           'predict_large']
+           'to_size', 'open_new_images', 'GrowingTiff', 'encode_probability', 'lay_over', 'predict_large']
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-003
-import fcntl
 import hashlib
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -27,12 +24,11 @@ from ..config.groups import ConfigError
 from ..config.jobs import NetworkConfig, PredictConfig
 from ..core.colors import overlay
 from ..core.files import read_json, write_json
-from ..core.reading import readings
+from ..core.locks import sole_writer
 from ..data.images import ImageFile
-from ..data.pipeline import preprocess_for_network
-from ..data.samples import open_images, resize_image, scale_image, set_channels
+from ..data.pipeline import preprocessing_of
+from ..data.samples import resize_image
 from .tiling import Forward, Span, Tiling, blended_spans, predict_bands
-from ..runs.folder import _flock
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-015
 def tiling_for(
@@ -107,23 +103,24 @@ def ensemble(forwards: Sequence[Forward]) -> Forward:
 def predict_network_scale(
     forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None
 ) -> np.ndarray:
-    """Probabilities (K, h, w) of an image uint8/uint16 (H, W[, C]) at the scale at which the network works.
+    """Probabilities (K, h, w) of an image (H, W[, C]) at the scale at which the network works.
 
     With `crop_size` that is the image's own (h, w = H, W), in tiles where it is large, else the zoo's `image_size` (or
     `crop`). `cfg.tta` averages over the eight flips and quarter turns.
     """
-    scaled = set_channels(scale_image(image), cfg.num_channels)
+    prepare = preprocessing_of(cfg)
+    scaled = prepare(image)
     if cfg.crop_size:
         return predict_native(with_tta(forward) if cfg.tta else forward, cfg, scaled, tiling)
 
     def one(view):
-        return forward(preprocess_for_network(cfg, view)[0].transpose(2, 0, 1)[None])[0]
+        return forward(prepare.resized(view).transpose(2, 0, 1)[None])[0]
 
     return average_views(one, scaled) if cfg.tta else one(scaled)
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-049
 def predict_image(forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
-    "Probabilities float32 (K, H, W) of an image uint8/uint16 (H, W[, C]), at the image's own size."
+    "Probabilities float32 (K, H, W) of an image (H, W[, C]), at the image's own size."
     return to_size(predict_network_scale(forward, cfg, image, tiling), image.shape[:2])
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-050
@@ -135,42 +132,8 @@ def to_size(probabilities: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-054
 def open_new_images(cfg: PredictConfig, source: str | Path) -> ImageFile:
-    "The pictures of a new file, read as the training images of `cfg` were, see `open_images`."
-    return open_images(source, readings(cfg.reading)[0], cfg.num_channels, cfg.channel_order)
-
-# %% ../../nbs/inference/01_predict.ipynb #cell-057
-@contextmanager
-def sole_writer(path: str | Path) -> Iterator[None]:
-    """The right to write to `path`, a file or folder, until the block or the process ends.
-
-    Raises FileExistsError in words if another process has it.
-    """
-    path = Path(path)
-    lock = path / ".writer" if path.is_dir() else path.with_name(f".{path.name}.writer")
-    while True:
-        file = open(lock, "a+", encoding="utf-8")
-        if not _flock(file, fcntl.LOCK_EX):
-            file.seek(0)
-            holder = file.read() or "another process"
-            file.close()
-            raise FileExistsError(
-                f"{path}: {holder} writes to it; let it end, or end it first, or choose another place"
-            )
-        try:
-            current = os.path.samestat(os.stat(lock), os.fstat(file.fileno()))  # no: its holder has just removed it
-        except FileNotFoundError:
-            current = False
-        if current:
-            break
-        file.close()
-    try:
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        file.close()
+    "The pictures of a new file, read as the training images of `cfg` were, see `data.preprocessing`."
+    return preprocessing_of(cfg).open(source)
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-058
 class GrowingTiff:
@@ -211,17 +174,15 @@ def _page_bands(
     "Bands of probabilities of a page; a single one for networks that read whole resized images."
     if cfg.crop_size:
         answer, (rows, columns) = with_tta(forward) if cfg.tta else forward, _spans(cfg, page, tiling)
-
-        def prepare(window):
-            return set_channels(scale_image(window), cfg.num_channels)
-
+        prepare = preprocessing_of(cfg).for_image(page, new=True)
         yield from predict_bands(answer, page, rows, columns, tiling.batch, prepare, skip)
     elif not skip:
+        preprocessing_of(cfg).for_image(page, new=True)
         yield 0, predict_image(forward, cfg, page[:])
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-073
 def lay_over(
-    cfg: PredictConfig, pixels: np.ndarray, mask: np.ndarray, limits: tuple[int, int] | None = None
+    cfg: PredictConfig, pixels: np.ndarray, mask: np.ndarray, limits: tuple[float, float] | None = None
 ) -> np.ndarray:
     "The classes of `mask` (h, W) over the pixels that a network of `cfg` reads, RGB uint8 (h, W, 3)."
     is_bgr = cfg.channel_order == "BGR" and pixels.ndim == 3
@@ -233,7 +194,7 @@ def _layer(cfg: PredictConfig, page) -> Callable[[int, np.ndarray], np.ndarray]:
     limits = None
     if page.dtype != np.uint8:
         blocks = [page[top : top + 1024] for top in range(0, page.shape[0], 1024)]
-        limits = min(int(b.min()) for b in blocks), max(int(b.max()) for b in blocks)
+        limits = min(b.min() for b in blocks), max(b.max() for b in blocks)
     return lambda first, classes: lay_over(cfg, page[first : first + len(classes)], classes, limits)
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-074
@@ -341,7 +302,7 @@ def _origin(
         pixels.update(f"{page.dtype} {page.shape}".encode())
         for top in range(0, page.shape[0], 1024):
             pixels.update(np.ascontiguousarray(page[top : top + 1024]))
-    names = ("model_name", "num_channels", "num_classes", "image_size", "crop", "crop_size", "tta")
+    names = ("model_name", "num_channels", "num_classes", "image_size", "crop", "crop_size", "scaling", "tta")
     reads = {name: getattr(cfg, name) for name in names}
     origin = {
         "pixels": pixels.hexdigest(),

@@ -32,7 +32,7 @@ from ..data.augment import OPERATIONS, PRESETS, build_augment
 from ..data.doctor import Report, examine
 from ..data.images import open_image
 from ..data.pairs import find_pictures
-from ..data.pipeline import load_split, output_margin, train_example, with_border
+from ..data.pipeline import load_split, output_margin, train_example, with_border, with_limits
 from ..data.samples import Sample, open_images
 from ..data.sources import evenly, source_of
 from ..figures.plots import error_map
@@ -188,6 +188,7 @@ def explore_augmentation(cfg: TrainConfig) -> View:
     Choices for the image, the preset or operation and the seed.
     """
     train, _ = load_split(cfg)
+    cfg = with_limits(cfg, train)
     read = lru_cache(maxsize=16)(train.__getitem__)
     own = [] if isinstance(cfg.augment, str) else ["own list"]
 

@@ -18,8 +18,8 @@ from mindspore import nn, ops
 
 from ..config.jobs import NetworkConfig, SampleConfig
 from ..core.errors import short_errors
-from ..data.pipeline import load_split, preprocess_for_network
-from ..data.samples import Sample, scale_image, set_channels
+from ..data.pipeline import load_split, preprocessing_of, with_limits
+from ..data.samples import Sample
 from .explore import picture
 from .views import View
 from ..models.registry import create_model, describe
@@ -123,9 +123,10 @@ def network_input(cfg: SampleConfig, sample: Sample, most: int = 512) -> np.ndar
 
     The upper left part that fits its sizes, `most` pixels at most; or the whole image resized as in the zoo.
     """
+    prepare = preprocessing_of(cfg)
+    image = prepare(sample.image)
     if not cfg.crop_size:
-        return preprocess_for_network(cfg, sample.image)[0].transpose(2, 0, 1)[None]
-    image = set_channels(scale_image(sample.image), cfg.num_channels)
+        return prepare.resized(image).transpose(2, 0, 1)[None]
     rule = cfg.geometry.rule
     sides = cfg.crop_size
     if not rule.margin:
@@ -147,9 +148,12 @@ def explore_layers(cfg: SampleConfig | None = None, run: Run | str | Path = "") 
             {"checkpoint_file_path": str(run.path if isinstance(run, Run) else run)}
         )
     setup_device(cfg)
-    net, sample = create_model(cfg), load_split(cfg)[1][0]
+    train, held_out = load_split(cfg)
+    net, sample = create_model(cfg), held_out[0]
     if run:
         load_network(net, checkpoint)
+    else:
+        cfg = with_limits(cfg, train)
     x, fields = network_input(cfg, sample), receptive_fields(cfg)
     seen = {"input": ("image", x[0])} | layer_outputs(net, x, lambda output: output[0, :MAPS].astype(np.float16))
     shapes = {name: f"{name}  ({kind}, {' × '.join(map(str, maps.shape[1:]))})" for name, (kind, maps) in seen.items()}

@@ -156,7 +156,7 @@ def say(self: LivePicture, text: str) -> None:
 @patch
 def look(self: LivePicture, trainer: Trainer) -> None:
     "Ask the network, as it is now, for the sample."
-    self.probabilities = predict_image(eager(trainer.net), self.cfg, self.sample.image)
+    self.probabilities = predict_image(eager(trainer.net), trainer.cfg, self.sample.image)
 
 # %% ../../nbs/interactive/04_live.ipynb #cell-024
 @patch

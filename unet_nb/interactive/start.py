@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['MOST_CLASSES', 'is_colour', 'image_facts', 'number_of_classes', 'schedule', 'data_facts', 'start_config',
-           'explore_notebooks', 'lab_command']
+           'write_recipe', 'explore_notebooks', 'lab_command']
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-003
+import hashlib
 import os
 import shutil
 import sys
@@ -15,11 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
-from ..config.jobs import TrainConfig
+from ..config.groups import AnnotationParams, own_params
+from ..config.jobs import PrepareConfig, SampleConfig, TrainConfig
 from ..config.recipes import load_params, merge_params
 from ..core.errors import short_errors
+from ..core.files import write_text
 from ..core.paths import resolve_path, shipped_dir
+from ..data.annotated import list_files
+from ..data.conversion import convert_source, prepared_folder, source_to_prepare
 from ..data.sources import recognised, source_of
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-006
@@ -66,7 +72,30 @@ def data_facts(data_path: str | Path, dataset: str = "") -> dict[str, Any]:
     name = dataset or recognised(resolve_path(data_path))
     look = source_of(TrainConfig(data_path=str(data_path), dataset=name)).first_look()
     facts = {"dataset": name, "split": look.split, "num_classes": number_of_classes(look.values)}
+    if look.names:
+        facts |= {"num_classes": len(look.names), "coco_classes": look.names, "two_class": "ids"}
     return facts | image_facts(look.images) | schedule(look.training)
+
+# %% ../../nbs/interactive/01_start.ipynb #cell-901
+def _prepared_data(data_path: str | Path, **params: Any) -> str | Path:
+    """`data_path` as it is, or where it holds annotations of a tool, the folder that is prepared of them beside it.
+
+    The parameters that `prepare` takes are its. Raises Question where the files leave open what one of them says.
+    """
+    path = resolve_path(data_path)
+    if source_to_prepare(path) is None:
+        return data_path
+    given = {name: params[name] for name in own_params(AnnotationParams) if name in params}
+    target = Path(f"{prepared_folder(path)}_{_state(path, given)}")
+    if not (target / "prepare.json").exists():
+        convert_source(PrepareConfig(source_path=str(path), data_path=str(target), **given))
+    return target
+
+
+def _state(path: Path, params: dict[str, Any]) -> str:
+    "Eight letters that are others when a file has changed, or a parameter."
+    files = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in (list_files(path) if path.is_dir() else [path])]
+    return hashlib.sha256(repr((files, sorted(params.items()))).encode()).hexdigest()[:8]
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-020
 @short_errors()
@@ -75,14 +104,26 @@ def start_config(data_path: str | Path = "", **params: Any) -> TrainConfig:
 
     Any of `params` wins over what was read off the files.
 
-    Without `data_path` the recipe `demo` on generated tissue, at half its length. Raises FileNotFoundError or DataError
-    in words for a folder that cannot be used.
+    Without `data_path` the recipe `demo` on generated tissue, at half its length. Annotations of a tool are prepared
+    first, see `_prepared_data`. Raises FileNotFoundError or DataError in words for a folder that cannot be used.
     """
     if not data_path:
         return load_params("demo", **{"epochs": 60, "repeat": 5} | params)
-    facts = {"name": resolve_path(data_path).name, "data_path": str(data_path)}
-    facts |= data_facts(data_path, params.get("dataset", ""))
+    name, data_path = resolve_path(data_path).name, _prepared_data(data_path, **params)
+    facts = {"name": name, "data_path": str(data_path)} | data_facts(data_path, params.get("dataset", ""))
     return TrainConfig(**merge_params(["isbi_fast"], facts | params))
+
+# %% ../../nbs/interactive/01_start.ipynb #cell-902
+_AS_PREPARED = ("dataset", "split", "two_class", "ignore_index", "num_classes", "coco_classes", "labels", "reading")
+
+
+def write_recipe(cfg: SampleConfig) -> Path:
+    "Write train.yaml, the recipe of a first training as `start_config` gives it, into the data set that `cfg` reads."
+    known = {name: value for name, value in cfg.changed().items() if name in _AS_PREPARED}
+    recipe = start_config(cfg.data_path, **known | {"dataset": cfg.dataset, "num_classes": cfg.num_classes}).changed()
+    path = resolve_path(cfg.data_path) / "train.yaml"
+    write_text(path, yaml.safe_dump(recipe | {"dataset": cfg.dataset}, sort_keys=False, allow_unicode=True))
+    return path
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-027
 def explore_notebooks(folder: str | Path = "explore") -> Path:

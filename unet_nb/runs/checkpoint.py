@@ -28,6 +28,7 @@ from ..config.jobs import HANDED_ON, EvaluateConfig, ExportConfig, RunConfig, Tr
 from ..config.values import real_names
 from ..core.files import atomic_path, json_text, parse_json, read_json
 from ..core.paths import resolve_path
+from ..core.scaling import Scaling
 from ..core.storage import fetch, others
 from .folder import newest_run
 
@@ -101,6 +102,11 @@ class Checkpoint:
             raise ValueError(
                 f"{self.path}: the configuration in it cannot be used, it may be of another version: {e}"
             ) from None
+
+    @property
+    def scaling(self) -> Scaling:
+        "How the numbers of images were scaled for it; before there was a choice, by the range of their type."
+        return Scaling.from_json(self.state.get("config", {}).get("scaling", "type"))
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-013
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -354,5 +360,6 @@ def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple
     checkpoint = load_checkpoint(find_checkpoint(path))
     trained = real_names(checkpoint.state.get("config", {}))
     trained |= _found_from_run(trained, checkpoint.path)
+    trained["scaling"] = checkpoint.scaling.to_json()
     inherited = {k: v for k, v in trained.items() if k in config.model_fields.keys() & HANDED_ON}
     return config(**inherited | given | {"checkpoint_file_path": str(checkpoint.path)}), checkpoint

@@ -12,9 +12,9 @@ import os
 import platform
 import re
 import shlex
+import shutil
 import socket
 import subprocess
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +27,8 @@ from fastcore.basics import patch
 
 from ..config.groups import ConfigError, DemoParams, FetchParams, KeepParams
 from ..config.jobs import JOBS, RunConfig
-from ..core.files import read_json, write_json, write_text
+from ..core.files import atomic_path, read_json, write_json, write_text
+from ..core.locks import FileLock, _flock
 from ..core.text import duration, shortened
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ class Run:
             raise FileNotFoundError(
                 f"{self.path} is not a run folder (it has no status.json); `unet_nb runs` lists the runs"
             )
-        self.kind, self._lock_file, self._listeners = self.status.get("kind"), None, []
+        self.kind, self._listeners = self.status.get("kind"), []
+        self._lock, self._starting = FileLock(self.path / ".lock"), FileLock(self.path / ".starting")
 
     @property
     def cfg(self) -> RunConfig:
@@ -196,8 +198,11 @@ def listening(self: Run, listener: Callable[[str, bool, dict], None]) -> Iterato
 def set_status(self: Run, state: str, reason: str | None = None) -> None:
     """Record the state and, where it did not end well, why; with all but running the lock is given back.
 
-    `state`: created, running, done, failed or interrupted; of a sweep also waiting.
+    `state`: created, running, done, failed or interrupted; of a sweep also waiting. Raises FileExistsError in words
+    for created while another process is starting the run.
     """
+    if state == "created" and not self._starting.take():
+        raise FileExistsError(f"{self.path} is just being started, by {self._starting.holder()}")
     old = self._json("status.json")
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")  # runs of one second stay in order
     write_json(
@@ -213,6 +218,8 @@ def set_status(self: Run, state: str, reason: str | None = None) -> None:
             "warnings": old.get("warnings", []),
         },
     )
+    if state != "created":
+        self._starting.release()
     if state != "running":
         self.unlock()
 
@@ -226,19 +233,30 @@ def warn(self: Run, text: str) -> None:
     write_json(self.path / "status.json", status | {"warnings": list(kept)})
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-018
-def _flock(file: Any, kind: int) -> bool:
-    """Try to lock an open file; False if another process has the lock.
-
-    On a file system without locks every try succeeds.
-    """
+def _older_version_writes(run: Run) -> bool:
+    "Whether a process of an earlier version of the kit works in the folder: its lock was on log.txt."
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
+        with open(run.path / "log.txt", "rb") as log:
+            return _flock(log, fcntl.LOCK_SH) is False
+    except OSError:
         return False
-    except OSError as e:
-        if e.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-    return True
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-103
+def _keep_inside(folder: Path) -> None:
+    """Make sure that what is written to `folder` stays in it. Raises OSError in words for links.
+
+    A log with a second name elsewhere (a hard link, as some backups make) becomes a file of its own.
+    """
+    for at, folders, files in os.walk(folder):
+        if links := [name for name in (*folders, *files) if os.path.islink(os.path.join(at, name))]:
+            raise OSError(
+                f"{os.path.join(at, links[0])} is a link, and a run writes only inside its own folder; put the file or "
+                "folder itself in its place, or delete it"
+            )
+    log = folder / "log.txt"
+    if log.is_file() and log.stat().st_nlink > 1:
+        with atomic_path(log) as beside:
+            shutil.copyfile(log, beside)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-016
 @patch
@@ -246,19 +264,19 @@ def lock(self: Run, patience: float = 5.0) -> None:
     """Take the right to write to this folder, until the run or the process ends.
 
     Removes what a killed process left half-written. Raises FileExistsError in words if another process still has it
-    after `patience` seconds.
+    after `patience` seconds, OSError in words where links lead out of the folder.
     """
-    if self._lock_file:
+    if self.locked:
         return
-    file, deadline = open(self.path / "log.txt", "a"), time.monotonic() + patience
-    while not _flock(file, fcntl.LOCK_EX):
-        if time.monotonic() > deadline:
-            raise FileExistsError(
-                f"{self.path} is still running: process {self.status['pid']} on {self.status['host']} writes to it; "
-                "let it end, or end it first"
-            )
-        time.sleep(0.1)
-    self._lock_file = file
+    _keep_inside(self.path)
+    if not self._lock.take(patience) or _older_version_writes(self):
+        holder = "a process of an earlier version of unet_nb" if self.locked else self._lock.holder()
+        self.unlock()
+        raise FileExistsError(
+            f"{self.path} is still running: {holder or 'another process'} writes to it; let it end, or end it first"
+        )
+    if self._starting.holder() is None:
+        self._starting.path.unlink(missing_ok=True)
     # in others other processes may write: ranks, the runs of a sweep
     for folder in (self.path, self.path / _checkpoint_path(self.cfg), self.path / "figures"):
         for left in folder.glob(".*.tmp*"):
@@ -268,15 +286,13 @@ def lock(self: Run, patience: float = 5.0) -> None:
 @patch
 def unlock(self: Run) -> None:
     "Give the lock back."
-    if self._lock_file:
-        self._lock_file.close()
-    self._lock_file = None
+    self._lock.release()
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-057
 @patch(as_prop=True)
 def locked(self: Run) -> bool:
     "Whether this object has the lock."
-    return self._lock_file is not None
+    return self._lock.taken
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-020
 _FULL = {
@@ -454,16 +470,14 @@ def start_run(cfg: RunConfig, kind: str = "train") -> Run:
 # %% ../../nbs/runs/00_folder.ipynb #cell-036
 def run_state(run: Run) -> str:
     "State of a run; 'killed' for one that says running or created while no process works on it any more."
-    status = run.status
-    if status["state"] == "running" and not run.locked:
-        with open(run.path / "log.txt", "rb") as log:
-            return "killed" if _flock(log, fcntl.LOCK_SH) else "running"
-    launcher_gone = (
-        status["state"] == "created"
-        and status["host"] == socket.gethostname()
-        and not Path("/proc", str(status["pid"])).exists()
-    )
-    return "killed" if launcher_gone and Path("/proc").exists() else status["state"]
+    state = run.status["state"]
+    if state == "running":
+        alive = run.locked or run._lock.holder() or _older_version_writes(run)
+    elif state == "created":
+        alive = run._starting.holder() or (not run.locked and run._lock.holder())
+    else:
+        return state
+    return state if alive else "killed"
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-037
 def reopen(run: Run) -> Run:
@@ -471,20 +485,20 @@ def reopen(run: Run) -> Run:
 
     Raises FileExistsError in words for one that is finished, still running, or no training.
     """
-    status, path = run.status, shlex.quote(str(run.path))
+    path = shlex.quote(str(run.path))
     if run.kind != "train":
         raise FileExistsError(
             f"{run.path} is a run of {run.kind}; only a training goes on where it stopped. {run.resume_hint()}"
         )
     run.lock()
-    state, status = run_state(run), run.status
+    state = run_state(run)
     if state == "done":
         problem = (
             f"{run.path} is finished; for more epochs start a new run from it: "
             f"`unet_nb run train -f {path}/params.yaml -p resume True -p resume_ckpt {path} -p epochs N`"
         )
-    elif state == "created" and status["pid"] != os.getpid():
-        problem = f"{run.path} is just being started, by process {status['pid']} on {status['host']}"
+    elif state == "created" and not run._starting.taken:
+        problem = f"{run.path} is just being started, by {run._starting.holder()}"
     else:
         run.uploads = run.cfg.enable_modelarts and bool(run.cfg.train_url)
         return run

@@ -191,6 +191,7 @@ class RunFailed(ShortTraceback, RuntimeError):
 SPEAKING = (
     "ConfigError",
     "DataError",
+    "Question",
     "ValueError",
     "FileNotFoundError",
     "FileExistsError",

@@ -19,7 +19,7 @@ import numpy as np
 from ..config.groups import ConfigError
 from ..config.jobs import TrainConfig
 from ..core.text import duration
-from ..data.pipeline import TrainBatches, load_split
+from ..data.pipeline import TrainBatches, load_split, with_limits
 from ..runtime.device import machine_memory
 from .torch_peer import peak_memory
 
@@ -43,6 +43,7 @@ def trial(cfg: TrainConfig, steps: int) -> dict[str, Any]:
 
     setup_device(cfg)
     train, val = load_split(cfg)
+    cfg = with_limits(cfg, train)
     batches, net = TrainBatches(cfg, train), create_model(cfg)
     step = create_step(cfg.replace(class_weights=None), net.set_train(), create_optimizer(cfg, net, steps + 1))
     batch = tuple(map(ms.Tensor, batches[0]))

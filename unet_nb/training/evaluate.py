@@ -15,7 +15,7 @@ import numpy as np
 from ..config.jobs import EvaluateConfig, PredictConfig, SampleConfig, ScoringConfig
 from ..core.files import write_json
 from ..core.tables import Scores
-from ..data.pipeline import load_split, preprocess_for_network
+from ..data.pipeline import load_split, resized_mask
 from ..data.samples import ImageSet, Sample
 from ..data.sources import source_of
 from ..figures.plots import levels_figure, prediction_figure, prediction_path, save_figure
@@ -43,7 +43,7 @@ def score_image(forward: Forward, cfg: PredictConfig, sample: Sample) -> tuple[d
     if cfg.crop_size or cfg.eval_resize:
         p, mask = native, sample.mask
     else:
-        mask = preprocess_for_network(cfg, sample.image, sample.mask)[1]
+        mask = resized_mask(cfg, sample.mask)
     dice, iou = zoo_scores(p, mask, cfg.include_background, cfg.eval_activate.lower(), cfg.ignore_index)
     return (
         {"dice_coeff": dice, "iou": iou},

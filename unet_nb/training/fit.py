@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import mindspore as ms
@@ -24,12 +24,14 @@ from mindspore import nn, ops
 from ..config.groups import ConfigError, OptimizerParams
 from ..config.jobs import TrainConfig
 from ..core.files import file_digest, read_json, write_json
+from ..core.scaling import Scaling, fits, number_kind
 from ..data.doctor import quick_checks
-from ..data.pipeline import TrainBatches, create_dataset, epoch_tensors, load_split
+from ..data.pipeline import TrainBatches, create_dataset, epoch_tensors, load_split, preprocessing_of
+from ..data.preprocessing import fit_preprocessing
 from ..data.samples import ImageSet
 from ..data.sources import source_of
 from ..data.weights import balanced_weights, class_frequencies
-from ..figures.plots import history_figure, save_figure
+from ..figures.plots import history_figure, save_figure, values_figure
 from ..figures.report import reported
 from ..models.blocks import SegmentationNet
 from ..models.function import as_function
@@ -224,7 +226,7 @@ class Trainer:
 
     `epoch` counts complete epochs; `step` and `losses` belong to the one after them. `history` has a row for each
     epoch, `best` the best score; `step_seconds` is the time of the last step with the wait for its batch. With
-    `should_stop` the training ends after the epoch.
+    `should_stop` the training ends after the epoch. `scaling` is that of the checkpoint that it goes on from.
     """
 
     def __init__(self, cfg: TrainConfig, steps_per_epoch: int, ranks: Ranks = Ranks(), run: Run | None = None):
@@ -232,6 +234,7 @@ class Trainer:
         self.epoch, self.step, self.losses, self.best, self.history = 0, 0, [], Best(), []
         self.began, self.step_seconds, self.should_stop = time.perf_counter(), 0.0, False
         self.source = None  # run folder of another training that this one goes on with
+        self.scaling: Scaling | None = None
         self.class_weights = cfg.class_weights
         self.net = create_model(cfg)
         _check_batch_norm(cfg, self.net)
@@ -300,7 +303,7 @@ def load(self: Trainer, checkpoint: Checkpoint) -> bool:
     Raises ValueError in words for a state of another form.
     """
     load_network(self.net, checkpoint)
-    state = checkpoint.state
+    state, self.scaling = checkpoint.state, checkpoint.scaling
     if "epoch" not in state or not load_optimizer(self.optimizer, checkpoint):
         return False
     try:
@@ -343,6 +346,7 @@ def resume(self: Trainer) -> str:
     "Load `resume_ckpt`; returns what was taken from it, in words. Raises ConfigError when no epoch is left to train."
     folder = fetch_checkpoint(self.cfg, self.cfg.resume_ckpt)
     checkpoint = load_checkpoint(find_checkpoint(folder, prefer_best=self.cfg.transfer_training))
+    self.scaling = checkpoint.scaling
     if self.cfg.transfer_training:
         left_out = load_network(self.net, checkpoint, self.cfg.filter_weight)
         return f"weights from {checkpoint.path}, without {', '.join(left_out) or 'leaving any out'}"
@@ -362,6 +366,36 @@ def balance(self: Trainer, train: ImageSet) -> list[float]:
     "Take class weights from the frequencies of the classes in the training masks."
     self.class_weights = balanced_weights(class_frequencies(train, self.cfg.num_classes, self.cfg.ignore_index))
     return self.class_weights
+
+# %% ../../nbs/training/05_fit.ipynb #cell-083
+@patch
+def settle_scaling(self: Trainer, train: ImageSet) -> TrainConfig:
+    """Decide how the numbers in images become the network's input; returns the configuration that says so.
+
+    That of the checkpoint this training goes on from, where its images are of the same kind; else as `scaling` says,
+    fitted on the training images. What was seen in them goes to preprocessing.json in the run folder.
+    """
+    asked = preprocessing_of(self.cfg)
+    found, seen = fit_preprocessing(asked, train)
+    before = self.scaling if asked.scaling.by == "auto" else None
+    if before and all(fits(before, t) for t in seen["types"]):
+        found = replace(found, scaling=before)
+    elif before:
+        kinds = number_kind(before.dtype or "uint8"), ", ".join(seen["types"])
+        self.run.log(f"scaling: the checkpoint knows {kinds[0]}, the images are {kinds[1]}, so it is fitted anew")
+    self.cfg = self.cfg.replace(scaling=found.scaling.to_json())
+    write_json(self.run.path / "preprocessing.json", found.to_json() | {"seen": seen})
+    save_figure(values_figure(found.scaling, seen), self.run.figures / "values.png")
+    self.run.log(_words_of_scaling(found.scaling, seen))
+    return self.cfg
+
+# %% ../../nbs/training/05_fit.ipynb #cell-084
+def _words_of_scaling(scaling: Scaling, seen: dict) -> str:
+    "A line for the log: which values become -1 and 1."
+    values = f"values {min(seen['smallest']):g} … {max(seen['largest']):g} in {seen['images']} training images"
+    ways = {"type": "the range of the type becomes -1 … 1", "image": "each image's own range becomes -1 … 1"}
+    channels = ", ".join(f"{low:g} … {high:g}" for low, high in zip(scaling.low, scaling.high))
+    return f"scaling: {', '.join(seen['types'])}, {values}; {ways.get(scaling.by) or f'{channels} becomes -1 … 1'}"
 
 # %% ../../nbs/training/05_fit.ipynb #cell-028
 def train_epochs(trainer: Trainer, batches: TrainBatches, val: ImageSet, events: Callback) -> Evaluation | None:
@@ -497,6 +531,7 @@ def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSe
         run.log(f"resume: {trainer.resume()}")
         if trainer.source:
             _warn_of_changes(run, trainer.source, digests)
+    batches.cfg = trainer.settle_scaling(train)
     _check_same_start(trainer, train, val)
     if cfg.class_weights == "balanced":
         run.log(f"class weights: {trainer.balance(train)}")
@@ -525,6 +560,7 @@ def _check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
     "Raises ValueError, on all ranks, when they are about to train on different images or from different weights."
     trainer.ranks.check_same("images", repr((train.ids, val.ids)).encode())
     trainer.ranks.check_same("epochs already trained", str(trainer.epoch).encode())
+    trainer.ranks.check_same("scaling of the images", json.dumps(trainer.cfg.scaling).encode())
     check_same_weights(trainer.net, trainer.ranks)
 
 # %% ../../nbs/training/05_fit.ipynb #cell-036
