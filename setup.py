@@ -16,6 +16,7 @@ CARRIED = {
     "explore_notebooks": "nbs/explore/*.ipynb",
     "page": "nbs/page/page.*",
     "recipes": "params/*.yaml",
+    "widgets": "nbs/interactive/painting.*",
 }
 
 

@@ -25,6 +25,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import psutil
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -352,6 +353,99 @@ def runs(lab: Lab) -> None:
     lab.shoot("scores")
 
 
+def drag(lab: Lab, canvas, *points: tuple[float, float]) -> None:
+    "Pull the brush through points, given as shares of the canvas from its middle (-0.5 … 0.5)."
+    chain, (width, height) = ActionChains(lab.browser, duration=40), (canvas.size["width"], canvas.size["height"])
+    for i, (across, down) in enumerate(points):
+        chain.move_to_element_with_offset(canvas, int(across * width), int(down * height))
+        if i == 0:
+            chain.click_and_hold()
+    chain.release().perform()
+
+
+def painting(lab: Lab) -> None:
+    "Paint, take back, change the image, learn, kill the kernel, open again: the strokes are there."
+    journal = lab.folder / "data/painted_tissue/strokes/journal.jsonl"
+    lab.open("07_paint")
+    lab.run_all()
+    sound(lab)
+
+    def opened():
+        return wait("the canvas", lambda: lab.output(1).find_element(By.CSS_SELECTOR, ".unet-canvas"), 60)
+
+    def text(selector: str) -> str:
+        return lab.js("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
+
+    def press(label: str) -> None:
+        lab.output(1).find_element(By.XPATH, f".//button[contains(., '{label}')]").click()
+
+    def keys(*names: str) -> None:
+        lab.output(1).find_element(By.CSS_SELECTOR, ".unet-paint").send_keys(*names)
+
+    def lines() -> int:
+        return len(journal.read_text().splitlines())
+
+    canvas = opened()
+    time.sleep(2)
+    lab.shoot("opened")
+    before = lines()
+    for down in (-0.2, 0.05, 0.2):
+        drag(lab, canvas, (-0.1, down), (0.0, down + 0.03), (0.1, down))
+    wait("three strokes in the journal", lambda: lines() == before + 3, 30)
+    keys("1")
+    drag(lab, canvas, (-0.15, -0.1), (0.12, -0.08))
+    check("07_paint: strokes are kept at once", bool(wait("four", lambda: lines() == before + 4, 30)))
+    lab.shoot("painted")
+    keys(Keys.CONTROL + "z" + Keys.NULL)
+    wait("the undo", lambda: '"undo"' in journal.read_text().splitlines()[-1], 30)
+    check("07_paint: undo takes a stroke back", "3 strokes" in text(".unet-paint b"), text(".unet-paint b"))
+    keys(Keys.CONTROL + "y" + Keys.NULL)
+    wait("the redo", lambda: '"redo"' in journal.read_text().splitlines()[-1], 30)
+    press("▶")
+    wait("the next image", lambda: "demo-01" in text(".unet-paint b"), 60)
+    drag(lab, canvas, (-0.1, 0.1), (0.1, 0.1))
+    wait("its stroke", lambda: "demo-01" in journal.read_text().splitlines()[-1], 30)
+    press("◀")
+    wait("the first image again", lambda: "demo-00 · 4 strokes" in text(".unet-paint b"), 60)
+    press("learn")
+    wait("an answer", lambda: re.search(r"step \d+, loss", text(".unet-said")))
+    time.sleep(5)
+    lab.shoot("learning")
+    frames = lab.browser.execute_async_script(
+        """const done = arguments[0], times = []; let last = performance.now();
+        const tick = (now) => { times.push(now - last); last = now;
+          times.length < 120 ? requestAnimationFrame(tick) : done(times.sort((a, b) => a - b)); };
+        const canvas = document.querySelector('.unet-canvas'), box = canvas.getBoundingClientRect(); let i = 0;
+        const fire = (type) => canvas.dispatchEvent(new PointerEvent(type, {pointerId: 1, button: 0, bubbles: true,
+          clientX: box.left + box.width * (0.4 + 0.15 * Math.sin(i / 9)), clientY: box.top + 100 + 2 * i++}));
+        canvas.setPointerCapture = () => {}; fire('pointerdown');
+        const pull = setInterval(() => { fire('pointermove'); if (i > 150) { clearInterval(pull);
+          fire('pointerup'); } }, 8);
+        requestAnimationFrame(tick);"""
+    )
+    median, worst = frames[len(frames) // 2], frames[-1]
+    check("07_paint: painting does not stutter while it learns", median < 50, f"{median:.0f} ms, worst {worst:.0f} ms")
+    keys("d")
+    time.sleep(3)
+    lab.shoot("doubt")
+    keys("p")
+    time.sleep(1)
+    keys("o")
+    time.sleep(1)
+    lab.shoot("outlines")
+    count = re.search(r"(\d+) strokes", text(".unet-paint b"))[1]
+    for process in psutil.Process(lab.server.pid).children():
+        if "ipykernel" in " ".join(process.cmdline()):
+            process.kill()
+    lab.open("07_paint")
+    lab.run_all()
+    opened()
+    shown = wait("the strokes", lambda: f"{count} strokes" in text(".unet-paint b") and text(".unet-paint b"), 60)
+    check("07_paint: after the kernel was killed the strokes are there", bool(shown), shown)
+    time.sleep(2)
+    lab.shoot("again")
+
+
 def reopened(lab: Lab) -> None:
     "Saved, closed and opened again without its kernel, a notebook shows its pictures."
     lab.open("02_augmentation")
@@ -383,6 +477,7 @@ NOTEBOOKS = {
     "00_start": start,
     "05_predictions": predictions,
     "06_runs": runs,
+    "07_paint": painting,
 }
 
 

@@ -3,6 +3,7 @@
 The masks are compared with GDAL's; the files and how they were made: tests/fixtures/annotations/README.md.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -17,7 +18,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from unet_nb.cli.command import cli
+from unet_nb.cli.command import cli, main
 from unet_nb.config.jobs import PrepareConfig, TrainConfig
 from unet_nb.config.recipes import load_params
 from unet_nb.data import kit_folder
@@ -29,12 +30,22 @@ from unet_nb.data.images import DataError
 from unet_nb.data.kit_folder import to_folder
 from unet_nb.data.sources import source_of
 from unet_nb.interactive.start import write_recipe
+from unet_nb.studies.launch import SPEAKING
 
 rasterize = pytest.importorskip("rasterio.features").rasterize
 FIXTURES = Path(__file__).resolve().parent / "fixtures/annotations"
-spec = importlib.util.spec_from_file_location("make", FIXTURES / "make.py")
-scene = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(scene)
+
+
+def script(path: Path):
+    "A script as a module."
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+scene = script(FIXTURES / "make.py")
+measure_outlines = script(FIXTURES.parent.parent / "measure_outlines.py")
 
 
 def gdal(points) -> np.ndarray:
@@ -206,12 +217,58 @@ def test_there_and_back(tool, tmp_path):
     assert same_objects(numbers[mask != 255], objects[mask != 255])
 
 
+def test_more_than_65535_objects(folder, tmp_path):
+    numbers = np.arange(1, 1 + 66_048, dtype=np.uint32).reshape(256, 258)
+    Image.fromarray(np.zeros(numbers.shape, np.uint8)).save(folder / "a.png")
+    tifffile.imwrite(folder / "a_cp_masks.tif", numbers)
+    done = to_folder(folder, tmp_path / "kit", options=ReadOptions(background=0), log=lambda line: None, check_images=0)
+    assert done.totals() == {"read": 66_048, "painted": 66_048}
+    found = load_instances(tmp_path / "kit", "a")
+    assert found.dtype == np.uint32 and same_objects(np.pad(numbers, 1), np.pad(found, 1))
+
+
 def test_images_are_copied_and_the_account_is_written(tmp_path):
     prepared(FIXTURES / "labelme", tmp_path)
     assert (tmp_path / "kit/images/a.png").read_bytes() == (FIXTURES / "labelme/a.png").read_bytes()
     account = json.loads((tmp_path / "kit/prepare.json").read_text())
     assert account["annotations"]["read"] == 4 and account["parameters"]["overlap"] == "later"
     assert account["images"][0]["counts"]["partly hidden"] == 1
+
+
+def test_what_is_kept(folder, tmp_path):
+    "Without object numbers, without images in which nothing is drawn; classes chosen and in another order."
+    shutil.copytree(FIXTURES / "labelme", tmp_path / "drawn")
+    Image.fromarray(scene.picture()).save(tmp_path / "drawn/empty.png")
+    (tmp_path / "drawn/empty.json").write_text(json.dumps({"shapes": [], "imagePath": "empty.png"}))
+    done = to_folder(tmp_path / "drawn", tmp_path / "all", log=lambda line: None)
+    assert sorted(p.stem for p in (tmp_path / "all/masks").iterdir()) == ["a", "empty"]
+    options = {"keep_instances": False, "keep_empty": False, "classes": ["nucleus", "cell"], "check_images": 0}
+    done = to_folder(tmp_path / "drawn", tmp_path / "few", log=lambda line: None, **options)
+    assert sorted(p.name for p in (tmp_path / "few").iterdir()) == ["classes.csv", "images", "masks", "prepare.json"]
+    assert [p.stem for p in (tmp_path / "few/masks").iterdir()] == ["a"] and "1 images without" in str(done.notes)
+    (sample,) = load_folder(tmp_path / "few", num_classes=3, two_class="ids")
+    np.testing.assert_array_equal(sample.mask, np.array([0, 2, 1])[expected()[0]])
+
+
+def test_images_of_one_name(tmp_path):
+    "In two folders, and of two types in one: each keeps its own mask."
+    for place in ("p/a.png", "q/a.png", "q/a.bmp"):
+        file = tmp_path / "drawn" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.picture()).save(file)
+        text = (FIXTURES / "labelme/a.json").read_text().replace('"a.png"', f'"{file.name}"')
+        (file.parent / f"{file.name}.json").write_text(text)
+    done = to_folder(tmp_path / "drawn", tmp_path / "kit", log=lambda line: None)
+    assert sorted(image.id for image in done.images) == ["p_a", "q_a_bmp", "q_a_png"]
+    assert len(list(load_folder(tmp_path / "kit", num_classes=3))) == 3
+
+
+def test_images_elsewhere(tmp_path):
+    (tmp_path / "drawn").mkdir()
+    shutil.copy(FIXTURES / "labelme/a.json", tmp_path / "drawn")
+    with pytest.raises(DataError, match="images_path"):
+        to_folder(tmp_path / "drawn", tmp_path / "kit", log=lambda line: None)
+    prepared(tmp_path / "drawn", tmp_path, options=ReadOptions(images_path=FIXTURES / "labelme"))
 
 
 def test_pages_of_a_stack(tmp_path):
@@ -237,6 +294,23 @@ def test_pictures_to_check(tmp_path):
     done, *_ = prepared(FIXTURES / "labelme", tmp_path)
     assert done.check == ["check/001_a.png"] and done.images[0].overlap > 0
     assert Image.open(tmp_path / "kit/check/001_a.png").width >= 480
+
+
+def test_outlines_become_pixels_as_gdal_has_them_and_without_bias():
+    "The figures of measure_outlines.py, in small: what scripts usually do with other libraries is larger or shifted."
+    rng = np.random.default_rng(0)
+    for drawn in (measure_outlines.discs(40, rng), measure_outlines.outlines(40, rng)):
+        rows = measure_outlines.measure(drawn)
+        dice, area, different = rows["this kit"]
+        assert dice == 1 and different == 0 and abs(area - 1) < 0.01
+        assert all(other[0] < 1 for name, other in rows.items() if name != "this kit")
+        assert rows["OpenCV fillPoly"][1] > 1.1 and rows["PIL ImageDraw"][1] > 1.08
+
+
+def test_ten_thousand_polygons_on_a_large_image():
+    "Seconds of the processor and MiB, a tenth of measure_outlines.py --large, with room for a slow machine."
+    seconds, memory = measure_outlines.large(1_000, 3_000)
+    assert seconds < 10 and memory < 500
 
 
 # What strangers may send: harmless stand-ins.
@@ -304,7 +378,10 @@ def test_two_preparations_and_one_that_was_killed(folder, tmp_path):
     before = (tmp_path / "kit/prepare.json").read_bytes()
     with pytest.raises(DataError, match="exists already"):
         to_folder(folder, tmp_path / "kit", log=lambda line: None)
-    with pytest.raises(DataError, match="cannot be made any more"), kit_folder._partial(tmp_path / "second") as beside:
+    with (
+        pytest.raises(DataError, match="cannot be made any more"),
+        kit_folder.new_folder(tmp_path / "second") as beside,
+    ):
         shutil.copytree(tmp_path / "kit", tmp_path / "second")
     assert not beside.exists() and (tmp_path / "kit/prepare.json").read_bytes() == before
 
@@ -325,6 +402,25 @@ def test_training_names_the_command_that_comes_first(folder, tmp_path):
     trained = load_params(recipe)
     assert (trained.num_classes, trained.coco_classes) == (3, ["background", "cell", "nucleus"])
     assert source_of(trained).load()[0].mask.max() == 2
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    "From an archive to a data set with recipe, account and report; a question first, which names its parameter."
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile("export.zip", "w") as archive:
+        for file in sorted((FIXTURES / "label_studio_json").iterdir()):
+            archive.write(file, file.name)
+    with pytest.raises(Question) as question:
+        to_folder("export.zip", "cells", log=lambda line: None)
+    assert "Question" in SPEAKING  # a notebook that stops with it ends in its words
+    (answer,) = re.findall(r"On the command line: (-p \w+ \w+)", str(question.value))
+    main(["prepare", "export.zip", "-o", "cells", *answer.split()])
+    *_, report, then = capsys.readouterr().out.strip().splitlines()
+    assert then == "unet_nb run train -f cells/train.yaml"
+    page = Path(report.removeprefix("report: ")).read_text()
+    assert "Outlines as they were drawn" in page and "data:image/webp" in page
+    assert load_params("cells/train.yaml").coco_classes == ["background", "cell"]
+    assert {p.name for p in Path("cells").iterdir()} >= {"images", "masks", "instances", "check", "prepare.json"}
 
 
 def test_prepared_folders_in_a_source_are_passed_over(folder, tmp_path):
@@ -376,6 +472,43 @@ def test_huge_and_odd_coordinates(folder, tmp_path):
     (folder / "a.json").write_text(json.dumps({"shapes": shapes, "imagePath": "a.png"}))
     done, mask, _ = prepared(folder, tmp_path)
     assert (mask == 1).all() and done.totals()["painted"] == 1 and done.totals()["read"] == 3
+
+
+JUNK = [None, "x", "", [], {}, -1, 1e300, True, [[]], [None], {"a": 1}, [[1]], 2**70]
+JSON_FILES = {
+    "labelme": "a.json",
+    "datumaro_coco": "annotations/instances_default.json",
+    "label_studio_json": "project-1.json",
+    "qupath": "a.geojson",
+}
+
+
+def places(data, place=()):
+    "The places of all values in JSON data."
+    yield place
+    for key in data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ():
+        yield from places(data[key], (*place, key))
+
+
+@pytest.mark.parametrize("name", JSON_FILES)
+def test_damaged_values_are_left_out_or_named(name, tmp_path):
+    "A value that the format does not have, at 40 places drawn at random: no other error than one in words."
+    rng = np.random.default_rng(0)
+    shutil.copytree(FIXTURES / name, tmp_path / "source")
+    file = tmp_path / "source" / JSON_FILES[name]
+    text = file.read_text()
+    spots = [place for place in places(json.loads(text)) if place]
+    given = ReadOptions(outlines="corner", annotator="1", unclassified="object", point_radius=2.0, iscrowd="object")
+    for i in range(40):
+        *way, last = spots[rng.integers(len(spots))]
+        data = json.loads(text)
+        held = data
+        for key in way:
+            held = held[key]
+        held[last] = JUNK[rng.integers(len(JUNK))]
+        file.write_text(json.dumps(data))
+        with contextlib.suppress(DataError, FileNotFoundError):
+            to_folder(tmp_path / "source", tmp_path / f"kit{i}", options=given, log=lambda line: None, check_images=0)
 
 
 def test_own_label_images_are_not_taken_for_forgotten_images(folder, tmp_path):

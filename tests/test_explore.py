@@ -26,7 +26,7 @@ SMALL = {
     "epochs": 4,
     "repeat": 2,
 }
-SHOWS = ("explore_", "predict_new(", ".train()")  # a cell with one of these calls must show a picture
+SHOWS = ("explore_", "predict_new(", ".train()", "paint(")  # a cell with one of these calls must show a picture
 
 
 def pictures(notebook: nbformat.NotebookNode) -> dict[str, bool]:

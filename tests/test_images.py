@@ -176,6 +176,18 @@ KINDS = {
     "tiff LZW colour, OpenCV": ("a.tif", ocv(RGB), RGB),
     "tiff LZW predictor 16 bits, OpenCV": ("a.tif", ocv(RGB16), RGB16),
     "tiff fax 4, Pillow": ("a.tif", pil(DISC > 0, compression="group4"), DISC * 255),
+    "tiff fax 3, Pillow": ("a.tif", pil(DISC > 0, compression="group3"), DISC * 255),
+    "tiff fax rle, Pillow": ("a.tif", pil(DISC > 0, compression="tiff_ccitt"), DISC * 255),
+    "tiff deflate, Pillow": ("a.tif", pil(RGB, compression="tiff_adobe_deflate"), RGB),
+    "tiff lzma, Pillow": ("a.tif", pil(GREY, compression="lzma"), GREY),
+    "tiff zstd, Pillow": ("a.tif", pil(GREY, compression="zstd"), GREY),
+    "tiff deflate 16 bits, OpenCV": ("a.tif", ocv(DEEP, cv2.IMWRITE_TIFF_COMPRESSION, 8), DEEP),
+    "tiff floats, OpenCV": ("a.tif", ocv(SMOOTH.astype(np.float32)), SMOOTH.astype(np.float32)),
+    "tiff 16 bits, imageio": ("a.tif", lambda p: iio.imwrite(p, DEEP), DEEP),
+    "tiff deflate, GDAL": ("a.tif", gdal(RGB16, compress="DEFLATE", predictor=2), RGB16),
+    "tiff int16, GDAL": ("a.tif", gdal(TWELVE.astype(np.int16) - 2000), TWELVE.astype(np.int16) - 2000),
+    "tiff float64 tiles, GDAL": ("a.tif", gdal(SMOOTH, tiled=True, blockxsize=16, blockysize=16), SMOOTH),
+    "ImageJ floats": ("a.tif", tif(SMOOTH.astype(np.float32), imagej=True), SMOOTH.astype(np.float32)),
     "tiff 1 bit, Pillow": ("a.tif", pil(DISC > 0), DISC * 255),
     "tiff colour, imageio": ("a.tif", lambda p: iio.imwrite(p, RGB), RGB),
     "tiff big-endian": ("a.tif", tif(DEEP, byteorder=">"), DEEP),
@@ -264,16 +276,55 @@ KINDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_kind(kind, tmp_path):
-    name, write, expected, *reading = KINDS[kind]
-    path = tmp_path / name
-    write(path)
+# Every compression that tifffile and imagecodecs write, without loss where it can be.
+EXACT = {"uint8": GREY, "uint16": DEEP, "colours": RGB, "float32": SMOOTH.astype(np.float32)}
+LESS = ("uint8", "uint16", "colours")  # JPEG XR rounds floats, the others know none
+CODECS = {
+    "LZW": EXACT, "ADOBE_DEFLATE": EXACT, "DEFLATE": EXACT, "PACKBITS": EXACT, "LZMA": EXACT, "ZSTD": EXACT,
+    "ZSTD_DEPRECATED": EXACT, "LERC": EXACT, "JPEGXR": LESS, "JPEGXR_NDPI": LESS, "JPEGXL": EXACT,
+    "JPEGXL_DNG": EXACT, "PIXTIFF": EXACT, "PNG": LESS,
+    "JPEG2000": LESS, "JPEG_2000_LOSSY": LESS,
+    "APERIO_JP2000_YCBC": ("uint8", "uint16"), "APERIO_JP2000_RGB": LESS,
+    "WEBP": ("colours",), "WEBP_DEPRECATED": ("colours",),
+}  # fmt: skip
+KINDS |= {
+    f"tiff compression {codec}, {kind}": (
+        "a.tif",
+        tif(EXACT[kind], compression=codec, photometric="rgb" if kind == "colours" else "minisblack"),
+        EXACT[kind],
+    )
+    for codec, kinds in CODECS.items()
+    for kind in kinds
+}
+LOSSY = ("JPEG", "JPEG_LOSSY", "JPEG_99", "ALT_JPEG")  # of photographs; the first is compared with Pillow's and GDAL's
+NO_PIXELS = {"NONE", "JETRAW"}  # not compressed; a licence of its maker's
+
+
+def test_no_compression_that_can_be_written_is_forgotten(tmp_path):
+    for codec in tifffile.COMPRESSION:
+        try:
+            tifffile.imwrite(tmp_path / "a.tif", RGB, compression=codec, photometric="rgb")
+        except (KeyError, ImportError):
+            continue  # no encoder
+        assert codec.name in {*CODECS, *LOSSY, *NO_PIXELS}, codec.name
+
+
+def pixels_of(kind: str, path: Path) -> np.ndarray:
+    "What the file of a kind holds: what was written into it, or what an independent decoder reads."
+    expected = KINDS[kind][2]
     if expected is None:
         with Image.open(path) as picture:
             assert picture.mode == "P"
-            expected = np.asarray(picture.convert("RGB"))
-    expected = expected(path) if callable(expected) else expected
+            return np.asarray(picture.convert("RGB"))
+    return expected(path) if callable(expected) else expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kind(kind, tmp_path):
+    name, write, _, *reading = KINDS[kind]
+    path = tmp_path / name
+    write(path)
+    expected = pixels_of(kind, path)
     for source in (path, path.read_bytes()):
         file = open_image(source, *reading)
         found = file.page() if len(file) == 1 else file.stack()

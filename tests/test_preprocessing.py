@@ -45,25 +45,22 @@ def test_an_onnx_file_of_an_earlier_version_answers_as_it_did(expected):
         np.testing.assert_allclose(predictor.predict(image)[1], expected[name], atol=1e-6)
 
 
-KINDS = {  # from 8 bits
-    "12 bits": lambda x: x.astype(np.uint16) * 16 + 7,
-    "floats": lambda x: (x / 255 - 0.5).astype(np.float32),
-}
+def twelve_bits(image: np.ndarray) -> np.ndarray:
+    return image.astype(np.uint16) * 16 + 7
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def camera(request, tmp_path_factory) -> tuple[Path, np.ndarray]:
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory) -> tuple[Path, np.ndarray]:
     "A folder of images and masks, and a new image of the same kind beside it."
     from unet_nb.data.demo import make_demo
 
     folder = tmp_path_factory.mktemp("camera")
     images, labels = make_demo(5, 64)
-    change = KINDS[request.param]
-    for kind, pages in (("images", change(images)), ("masks", labels)):
+    for kind, pages in (("images", twelve_bits(images)), ("masks", labels)):
         (folder / "set" / kind).mkdir(parents=True)
         for i, page in enumerate(pages):
             tifffile.imwrite(folder / "set" / kind / f"{i}.tif", page)
-    new = change(make_demo(1, 64, 9)[0][0])
+    new = twelve_bits(make_demo(1, 64, 9)[0][0])
     tifffile.imwrite(folder / "new.tif", new)
     return folder, new
 
@@ -139,7 +136,8 @@ def test_checkpoint_onnx_and_mindir_answer_alike(trained, camera):
         return subprocess.run([*segment, image, *args], cwd=folder, env=env, capture_output=True, text=True)
 
     assert infer("new.tif", "-o", "m.tif").returncode == 0
-    np.testing.assert_array_equal(tifffile.imread(folder / "m.tif"), p.argmax(0))
+    sure = abs(p[1] - p[0]) > 1e-4
+    np.testing.assert_array_equal(tifffile.imread(folder / "m.tif").squeeze()[sure], p.argmax(0)[sure])
     tifffile.imwrite(folder / "bytes.tif", np.zeros((64, 64), np.uint8))
     refused = infer("bytes.tif", "-o", "b.tif")
     assert refused.returncode == 1 and "--scaling image" in refused.stderr and not (folder / "b.tif").exists()

@@ -72,7 +72,7 @@ def test_the_run_folder_explains_itself(by_command):
     metrics = json.loads((by_command / "metrics.json").read_text())
     assert {"dice_coeff", "iou", "per_class", "per_image"} <= set(metrics)
     log = (by_command / "log.txt").read_text()
-    assert "step: 1, loss is " in log and "epoch: 2, avg loss:" in log and "Cross valid dice coeff is: " in log
+    assert "step: 1, loss is " in log and "epoch:   2, avg loss:" in log and "Cross valid dice coeff is: " in log
     history = (by_command / "history.csv").read_text().splitlines()
     assert len(history) == 3 and {"seconds", "dice_coeff", "loss"} <= set(history[0].split(","))
 

@@ -110,6 +110,7 @@ struct Description {
     int divisor = 1, remainder = 0, margin = 0, overlap = 0;  // native size
     Size tile;
     Size image_size, crop;  // policy resize; a crop of 0 x 0 means none
+    std::string dtype;  // of the training images, where the description says it
     std::vector<std::string> classes;
 };
 
@@ -151,12 +152,15 @@ Description read_description(const std::string& json) {
     try { file.open(for_file_storage(json), cv::FileStorage::READ | cv::FileStorage::MEMORY | cv::FileStorage::FORMAT_JSON); }
     catch (const std::exception&) { throw Error("its description (metadata 'unet_nb') is damaged: not JSON that OpenCV can read"); }
     const cv::FileNode root = file.root();
+    if (int(part(root, "schema")) == 2)
+        throw Error("its images are scaled by limits of their values (schema 2), which this program does not do; `python -m unet_nb.onnx_infer` does");
     if (int(part(root, "schema")) != 1) throw Error("its description has the schema " + std::to_string(int(root["schema"])) + ", this program reads 1");
 
     Description d;
     d.channels = int(part(part(root, "input"), "channels"));
     d.bgr = std::string(part(part(root, "input"), "channel_order")) == "BGR";
     d.argmax = std::string(part(part(root, "output"), "activation")) == "Argmax";
+    if (const cv::FileNode scaling = part(root, "input")["scaling"]; scaling.isMap()) d.dtype = std::string(scaling["dtype"]);
     for (const cv::FileNode& c : part(root, "classes")) d.classes.push_back(std::string(part(c, "name")));
     const cv::FileNode size = part(root, "size");
     d.native = std::string(part(size, "policy")) == "native";
@@ -250,7 +254,7 @@ private:
 
 // ---- The image ----
 
-cv::Mat read_image(const std::string& path) {
+cv::Mat read_image(const std::string& path, const std::string& dtype) {
     if (!std::filesystem::is_regular_file(path)) throw Error("image not found: " + path);
     cv::Mat image;
     try { image = cv::imread(path, cv::IMREAD_UNCHANGED); } catch (const cv::Exception&) {}  // some damage is thrown, some leaves it empty
@@ -258,6 +262,8 @@ cv::Mat read_image(const std::string& path) {
     if (const std::size_t pages = cv::imcount(path); pages > 1)
         throw Error(path + ": has " + std::to_string(pages) + " pages, this example takes one; `python -m unet_nb.onnx_infer` takes stacks");
     if (image.depth() != CV_8U && image.depth() != CV_16U) throw Error(path + ": only images of 8 or 16 bits without sign have a known range of values");
+    if (!dtype.empty() && dtype != (image.depth() == CV_8U ? "uint8" : "uint16"))
+        throw Error(path + ": the network was trained on " + dtype + ", whose values do not mean those of this image; save it as " + dtype);
     return image;
 }
 
@@ -344,7 +350,7 @@ cv::Mat mask_of(const cv::Mat& p) {
 void segment(const std::string& model_path, const std::string& image_path, const std::string& mask_path, const std::string& probabilities_path) {
     if (std::filesystem::path(mask_path).extension() != ".png") throw Error(mask_path + ": the mask is written as .png");
     Model model(model_path);
-    const cv::Mat image = prepare(read_image(image_path), model.described);
+    const cv::Mat image = prepare(read_image(image_path, model.described.dtype), model.described);
     const cv::Mat p = model.described.native ? predict_native(model, image) : predict_resized(model, image);
     const cv::Mat mask = mask_of(p);
     if (!cv::imwrite(mask_path, mask)) throw Error("cannot write " + mask_path);

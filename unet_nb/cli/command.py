@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -426,6 +427,12 @@ _what_to_write = _together(
     ),
     click.option("--color", is_flag=True, help="Masks in the colours of the classes instead of their ids (PNG)."),
     click.option("--overlay", is_flag=True, help="Also write the classes laid over the image, in colours."),
+    click.option(
+        "--annotations",
+        "tool",
+        type=click.Choice(["imagej", "qupath", "labelme", "coco", "labels"]),
+        help="Also write the masks as annotations of a tool, beside copies of the images, into OUT/TOOL, to correct.",
+    ),
 )
 
 # %% ../../nbs/cli/00_command.ipynb #cell-026
@@ -469,6 +476,7 @@ def predict(
     challenge: bool,
     color: bool,
     overlay: bool,
+    tool: str | None,
     choices: tuple[str, ...],
     scaling: str,
     tta: bool | None,
@@ -483,12 +491,43 @@ def predict(
     from unet_nb.core.scaling import parse_scaling
     from unet_nb.inference.files import Wanted, load_predictor, predict_files
 
+    folder = _annotation_folder(output, tool, challenge or color) if tool else None
     given = ({} if tta is None else {"tta": tta}) | ({"scaling": parse_scaling(scaling)} if scaling else {})
     predictor = load_predictor(models, tile, parse_reading(choices), device_target=device, **given)
-    for path in predict_files(predictor, images, output, Wanted(probabilities, challenge, color, overlay)):
+    wanted = Wanted(probabilities, challenge, color, overlay)
+    for path in predict_files(predictor, images, output, wanted):
         click.echo(path)
+    if folder:
+        click.echo(_write_annotations(tool, folder, images, output, wanted, predictor.cfg))
     if not (challenge or color):
         click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-901
+def _annotation_folder(output: str, tool: str, no_ids: bool) -> Path:
+    "The folder of annotations beside predictions, which must not be there. Raises UsageError in words."
+    from unet_nb.core.paths import resolve_path
+
+    if no_ids:
+        raise click.UsageError("--annotations are made of class ids, which --challenge and --color do not write")
+    out = resolve_path(output)
+    folder = out.with_name(f"{out.stem}_{tool}") if out.suffix and not out.is_dir() else out / tool
+    if folder.exists():
+        words = "exists already and may hold corrections; move or delete it, or choose another place with -o"
+        raise click.UsageError(f"{folder} {words}")
+    return folder
+
+# %% ../../nbs/cli/00_command.ipynb #cell-902
+def _write_annotations(tool: str, folder: Path, images: str, output: str, wanted: Any, cfg: Any) -> Path:
+    "Write predicted masks as annotations of a tool, see `write_annotation_folder`."
+    from unet_nb.core.paths import resolve_path
+    from unet_nb.data.annotation_folder import write_annotation_folder
+    from unet_nb.data.pairs import find_pictures
+    from unet_nb.inference.files import plan_outputs
+
+    found = find_pictures(resolve_path(images))
+    plan = plan_outputs(found, resolve_path(output), wanted)
+    rows = [(found[id], files["mask"], None) for id, files in plan.items()]
+    return write_annotation_folder(tool, folder, rows, cfg.class_names, cfg.palette)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-028
 def _what_masks_hold(names: list[str], overlay: bool) -> str:
@@ -584,11 +623,13 @@ def doctor(
     from unet_nb.core.paths import resolve_path
     from unet_nb.core.reading import parse_labels, parse_reading
     from unet_nb.data import doctor as room
+    from unet_nb.data.conversion import naming_preparation
 
     given = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
     given |= {"labels": parse_labels(labels, classes), "reading": parse_reading(choices)}
     examined, options = _examined(data, dataset, given)
-    report = room.examine(examined, classes, **options)
+    with naming_preparation(resolve_path(data)):
+        report = room.examine(examined, classes, **options)
     click.echo(report.to_json() if as_json else str(report))
     if figure:
         from unet_nb.figures.plots import save_figure

@@ -226,6 +226,13 @@ class ModelParams(ClassParams):
     stem_factor: int = param(4, "unet_fast: side of the pixel block that the stem folds into channels", ge=1, le=16)
     use_bn: bool = param(True, "unet_simple, unet_nested: BatchNorm in the encoder blocks")
     use_deconv: bool = param(True, "unet_simple, unet_nested: up by transposed convolution; False: bilinear, 1x1")
+    upsample_grid: Literal["half_pixel", "asymmetric"] = param(
+        "half_pixel",
+        "use_deconv: False: half_pixel (pixels at 0, 1/4, …), asymmetric (0, 1/2, …, as zoo)",
+    )
+    weight_init: Literal["he", "zoo"] = param(
+        "he", "initial weights: he, or zoo (σ 0.01; in unet_medical of the transposed convolutions)"
+    )
     use_ds: bool = param(True, "unet_nested: deep supervision, one loss for each of its heads")
     level: int | None = param(None, "unet_nested: pruned network L1, L2, … up to its head; None: the whole", ge=1, le=8)
 
@@ -255,6 +262,9 @@ class InputParams(Params):
         max_length=2,
     )
     channel_order: Literal["RGB", "BGR"] = param("RGB", "folder data: order of channels; BGR for the zoo's checkpoints")
+    protocol: Literal["kit", "zoo"] = param(
+        "kit", "kit, or zoo: images prepared, folds cut, epochs counted and scores taken as the zoo does"
+    )
     scaling: str | dict = param("auto", "values to -1 … 1: auto, type, image (its own), {'low': 0, 'high': 4095}")
 
     def _check_scaling(self) -> str | None:
@@ -351,6 +361,15 @@ class KeepParams(Params):
     heading = "The training"
     checkpoint_path: str = param("checkpoints", "folder of the checkpoints inside the run folder")
     keep_checkpoint_max: int = param(10, "checkpoints kept, the newest", ge=1)
+    checkpoint_interval: Literal["auto", "end"] | int = param(
+        "auto",
+        "epochs between checkpoints; auto: 1, or for at most 4 GB a run; end: one is kept",
+    )
+
+    def _check_interval(self) -> str | None:
+        if isinstance(self.checkpoint_interval, str) or self.checkpoint_interval >= 1:
+            return None
+        return f"checkpoint_interval: {self.checkpoint_interval} is no number of epochs; give 1 or more, auto or end"
 
     def _check_folder(self) -> str | None:
         path = Path(self.checkpoint_path)
@@ -459,7 +478,7 @@ class CheckpointParams(Params):
         "", "checkpoint, or a run folder: its best (else newest); empty: the newest run's"
     )
 
-
+# %% ../../nbs/config/00_groups.ipynb #cell-0d974269
 class ExportParams(Params):
     "What is written."
 
@@ -470,9 +489,20 @@ class ExportParams(Params):
     )
     width: int = param(256, "width of the exported input, pixels", ge=1, le=2**14)
     height: int = param(256, "height of the exported input, pixels", ge=1, le=2**14)
+    export_batch: int | list[int] = param(
+        1, "MINDIR, AIR: images in an input (batch_size of an export); a list: a file for each"
+    )
     export_report: bool = param(False, "also float16 and int8 variants, and a table of size, score and latency")
 
+    def _check_batch(self) -> str | None:
+        sizes = self.export_batch if isinstance(self.export_batch, list) else [self.export_batch]
+        if sizes and all(1 <= n <= 2**16 for n in sizes) and len(set(sizes)) == len(sizes):
+            return None
+        return (
+            f"export_batch: {self.export_batch} must be a number of images from 1 to 65536, or a list of different ones"
+        )
 
+# %% ../../nbs/config/00_groups.ipynb #cell-390
 class PackageParams(Params):
     "What a BIOIMAGEIO package or an HTML page says of itself."
 
@@ -554,6 +584,7 @@ class DeviceParams(Params):
 
     heading = "The run"
     device_target: Literal["CPU", "GPU", "Ascend"] = param("CPU", "device: CPU, GPU, Ascend")
+    device_id: int | None = param(None, "number of the card; None: the environment's DEVICE_ID, else 0", ge=0, lt=2**15)
     seed: int = param(1, "seed of Python, NumPy, MindSpore, the data order and bootstrap intervals", ge=0, lt=2**31)
 
 # %% ../../nbs/config/00_groups.ipynb #cell-026

@@ -40,7 +40,7 @@ from ..core.text import shortened
 
 # %% auto #0
 __all__ = ['HANDED_ON', 'PATHS', 'JOBS', 'CheckedParams', 'JobConfig', 'NetworkConfig', 'SampleConfig', 'PredictConfig',
-           'ScoringConfig', 'RunConfig', 'TrainConfig', 'EvaluateConfig', 'ExportConfig', 'InferConfig',
+           'ScoringConfig', 'ways_text', 'RunConfig', 'TrainConfig', 'EvaluateConfig', 'ExportConfig', 'InferConfig',
            'InferMindirConfig', 'PrepareConfig', 'CrossValidateConfig', 'CompareConfig', 'BenchmarkConfig',
            'job_config', 'listed_groups']
 
@@ -216,6 +216,16 @@ class PredictConfig(ColorParams, ScoreParams, DeviceParams, SampleConfig):
 class ScoringConfig(FigureParams, PredictConfig):
     "Held-out images are predicted, scored and drawn."
 
+# %% ../../nbs/config/04_jobs.ipynb #cell-087bffed
+def ways_text(cfg: NetworkConfig) -> str:
+    "In which way numbers come about: the kit's or the model zoo's; a line for the log of a run."
+    if cfg.protocol == "kit":
+        return "numbers: the kit's way; protocol: zoo prepares, counts and scores as the model zoo, see docs/zoo.md"
+    chosen = f"upsample_grid {cfg.upsample_grid}, channel_order {cfg.channel_order}, weight_init {cfg.weight_init}"
+    kept = "; initial weights are the kit's (weight_init: zoo for σ 0.01)" if cfg.weight_init == "he" else ""
+    ranks = "; ranks average their gradients, the zoo sums them" if getattr(cfg, "run_distribute", False) else ""
+    return f"numbers: the model zoo's way (protocol zoo, {chosen}){kept}{ranks}; protocol: kit takes the kit's"
+
 # %% ../../nbs/config/04_jobs.ipynb #cell-039
 # What a checkpoint and an exported file hand on to the jobs that use them.
 HANDED_ON = ScoringConfig.model_fields.keys() - {"device_target"}
@@ -305,11 +315,6 @@ class TrainConfig(
     unlisted = (DemoParams, ColorParams, UploadParams, FetchParams, FetchCheckpointParams)
 
     @property
-    def device_batch(self) -> int:
-        "Images in a step on one device."
-        return self.distribute_batchsize if self.run_distribute else self.batch_size
-
-    @property
     def num_epochs(self) -> int:
         "Number of epochs that are run: passes over the images divided by the passes inside an epoch."
         return (self.distribute_epochs if self.run_distribute else self.epochs) // self.repeat
@@ -325,6 +330,19 @@ class TrainConfig(
     def _check_accumulation(self) -> str | None:
         return _accumulation_error(self)
 
+# %% ../../nbs/config/04_jobs.ipynb #cell-cf781da2
+@patch(as_prop=True)
+def batch_name(self: TrainConfig) -> str:
+    "The parameter that says how many images are in a step on one device; in the zoo's way GPUs alone have two."
+    ranks = self.run_distribute and (self.protocol == "kit" or self.device_target == "GPU")
+    return "distribute_batchsize" if ranks else "batch_size"
+
+# %% ../../nbs/config/04_jobs.ipynb #cell-0ef43147
+@patch(as_prop=True)
+def device_batch(self: TrainConfig) -> int:
+    "Images in a step on one device."
+    return getattr(self, self.batch_name)
+
 # %% ../../nbs/config/04_jobs.ipynb #cell-015
 def _epochs_error(c: TrainConfig) -> str | None:
     if c.num_epochs:
@@ -337,7 +355,7 @@ def _epochs_error(c: TrainConfig) -> str | None:
 def _accumulation_error(c: TrainConfig) -> str | None:
     if c.device_batch % c.accumulation_steps == 0:
         return None
-    name = "distribute_batchsize" if c.run_distribute else "batch_size"
+    name = c.batch_name
     parts = [n for n in range(1, c.device_batch + 1) if c.device_batch % n == 0]
     problem = f"{name} {c.device_batch} cannot be cut into {c.accumulation_steps} equal parts"
     return f"accumulation_steps: {problem}; take one of {parts}, or another {name}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .datasets import DATASETS
 from .groups import ConfigError, UploadParams, all_params
 from .jobs import RunConfig, job_config
 from .values import RETIRED, parse_yaml, real_names, unknown_parameter
@@ -17,7 +18,7 @@ from ..core.storage import read_text
 from ..core.text import shortened
 
 # %% auto #0
-__all__ = ['recipe_dir', 'find_recipe', 'read_yaml', 'merge_params', 'load_params']
+__all__ = ['ZOO_WAYS', 'recipe_dir', 'find_recipe', 'read_yaml', 'told_apart', 'merge_params', 'load_params']
 
 # %% ../../nbs/config/05_recipes.ipynb #cell-005
 def recipe_dir() -> Path:
@@ -74,19 +75,72 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         )
     return first
 
-# %% ../../nbs/config/05_recipes.ipynb #cell-009
-def merge_params(files: Sequence[str | Path], overrides: dict[str, Any]) -> dict[str, Any]:
-    """The values that recipes and single values set, under their real names.
+# %% ../../nbs/config/05_recipes.ipynb #cell-5ee57ab3
+_ZOO_KEY = "FixedLossScaleManager"  # the zoo's train.py cannot run without it, and no recipe of the kit has it
+ZOO_WAYS = {"protocol": "zoo", "upsample_grid": "asymmetric", "channel_order": "BGR", "checkpoint_interval": "end"}
+_ZOO_IGNORES = {"unet_simple": ("use_bn", "use_deconv")}  # the zoo builds this network without them
 
-    Later ones win, and `overrides` win over all.
+# %% ../../nbs/config/05_recipes.ipynb #cell-d98cfdcf
+def _is_zoo_file(given: dict[str, Any]) -> bool:
+    "Whether the values of a YAML file are those of one of the model zoo's, or made from one."
+    return _ZOO_KEY in given and "run_dir" not in given  # which the params.yaml of a run has
+
+# %% ../../nbs/config/05_recipes.ipynb #cell-37d51d9c
+def _known(name: str) -> bool:
+    return name in all_params() or name in RETIRED
+
+# %% ../../nbs/config/05_recipes.ipynb #cell-e337072a
+def _from_zoo(given: dict[str, Any], where: Path | str) -> dict[str, Any]:
+    "The values of a zoo file that mean something here. What does not is left out with a printed line, as the zoo does."
+    real = real_names(given)
+    if left := [name for name in real if not _known(name)]:
+        print(f"{where}: left out, the kit has no such parameters: {', '.join(left)}", flush=True)
+    try:
+        DATASETS.spelling(str(real.get("dataset", "ISBI")))
+    except ValueError:
+        print(f"{where}: dataset {real['dataset']} is read as a folder of images and masks, as in the zoo", flush=True)
+        real["dataset"] = "folder"
+    ignored = [name for name in _ZOO_IGNORES.get(real.get("model_name"), ()) if name in real]
+    if ignored:
+        print(f"{where}: {real['model_name']} has no {', '.join(ignored)} in the zoo; left out", flush=True)
+    return {name: value for name, value in real.items() if _known(name) and name not in ignored}
+
+# %% ../../nbs/config/05_recipes.ipynb #cell-e36ed19f
+class _Given(dict):
+    "Values of recipes and single values; those named in `implied` only follow from a file being the zoo's."
+
+    def __init__(self, values: dict[str, Any], implied: dict[str, Any]):
+        super().__init__(implied | values)
+        self.implied = implied.keys() - values.keys()
+
+# %% ../../nbs/config/05_recipes.ipynb #cell-8e7b6e1a
+def told_apart(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    "What is given, under real names, and what is only implied, see `_Given`."
+    implied = getattr(given, "implied", ())
+    named = real_names(given)
+    return {k: v for k, v in named.items() if k not in implied}, {k: named[k] for k in implied}
+
+# %% ../../nbs/config/05_recipes.ipynb #cell-c56296c2
+def merge_params(files: Sequence[str | Path], overrides: dict[str, Any], job: str = "train") -> dict[str, Any]:
+    """The values that recipes and single values set, under their real names, see `_Given`.
+
+    Later ones win, and `overrides` win over all. For an export the `batch_size` of a zoo file, or one given singly, is
+    that of the exported file.
     """
     values: dict[str, Any] = {}
+    implied: dict[str, Any] = {}
     for file in files:
         given = read_yaml(file)
-        if wrong := [name for name in real_names(given) if name not in all_params() and name not in RETIRED]:
+        if _is_zoo_file(given):
+            values |= _from_zoo(given, find_recipe(file))
+            implied |= ZOO_WAYS | {"export_batch": values["batch_size"]} if "batch_size" in values else ZOO_WAYS
+            continue
+        if wrong := [name for name in real_names(given) if not _known(name)]:
             raise ConfigError(f"{find_recipe(file)}: {unknown_parameter(wrong[0], all_params())}")
         values |= real_names(given)
-    return values | real_names(overrides)
+    values |= real_names(overrides)
+    batch = real_names(overrides).get("batch_size", implied.pop("export_batch", None))
+    return _Given(values, implied | ({"export_batch": batch} if job == "export" and batch is not None else {}))
 
 # %% ../../nbs/config/05_recipes.ipynb #cell-010
 def load_params(*files: str | Path, job: str = "train", **overrides: Any) -> RunConfig:
@@ -95,4 +149,4 @@ def load_params(*files: str | Path, job: str = "train", **overrides: Any) -> Run
     Parameters of other jobs are left out and kept in `ignored`. Raises ConfigError that names the file and the
     parameter.
     """
-    return job_config(job)(**merge_params(files, overrides))
+    return job_config(job)(**merge_params(files, overrides, job))

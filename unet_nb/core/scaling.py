@@ -37,16 +37,18 @@ class Scaling:
             object.__setattr__(self, name, _numbers(getattr(self, name), name))
         _check_scaling(self)
 
-    def to_json(self) -> str | dict[str, Any]:
-        "What the parameter `scaling` holds for it: a word, or a table of what is known."
-        if not self.low and not self.dtype:
-            return self.by
-        known = {"by": self.by, "low": list(self.low), "high": list(self.high), "dtype": self.dtype}
-        return {name: value for name, value in known.items() if value} | (
-            {"members": self.members} if self.members > 1 else {}
-        )
-
 # %% ../../nbs/core/09_scaling.ipynb #cell-016
+@patch
+def to_json(self: Scaling) -> str | dict[str, Any]:
+    "What the parameter `scaling` holds for it: a word, or a table of what is known."
+    if not self.low and not self.dtype:
+        return self.by
+    known = {"by": self.by, "low": list(self.low), "high": list(self.high), "dtype": self.dtype}
+    return {name: value for name, value in known.items() if value} | (
+        {"members": self.members} if self.members > 1 else {}
+    )
+
+
 @patch(cls_method=True)
 def from_json(cls: Scaling, value: str | Mapping[str, Any]) -> Scaling:
     "The scaling that a word or table describes. Raises ValueError in words for others."

@@ -52,7 +52,7 @@ READERS: dict[str, tuple[str, Callable[..., Annotations]]] = {
 # %% ../../nbs/data/25_annotations.ipynb #cell-007
 @dataclass(frozen=True)
 class Recognised:
-    "What a source is: `tool` is a key of `READERS`, or 'kit' or 'nuclei'; in words; and the files that say so."
+    "What a source is: `tool` is a key of `READERS`, or 'kit', 'isbi', 'nuclei'; in words; and the files that say so."
 
     tool: str
     words: str
@@ -137,9 +137,11 @@ def _evidence(source: Path) -> dict[str, list[str]]:
 
 # %% ../../nbs/data/25_annotations.ipynb #cell-014
 def _own_layout(source: Path) -> str | None:
-    "'kit' or 'nuclei' where a folder has a layout that the kit reads already."
+    "'kit', 'isbi' or 'nuclei' where a folder has a layout that the kit reads already."
     if (source / "prepare.json").is_file():
         return "kit"
+    if (source / "train-volume.tif").is_file():
+        return "isbi"
     subs = [p for p in sorted(source.iterdir())[:50] if p.is_dir() and not p.name.startswith(".")]
     if is_nuclei(source):
         return "nuclei"
@@ -191,6 +193,7 @@ def _recognise_pictures(source: Path) -> Recognised:
     if own:
         words = {
             "kit": "the kit's own layout, which needs no conversion: train on it with dataset: folder",
+            "isbi": "the stacks of the ISBI challenge, which need no conversion: train on them with dataset: ISBI",
             "nuclei": "the layout of the 2018 Data Science Bowl",
         }
         return Recognised(own, words[own], (source.name,))
@@ -218,7 +221,13 @@ def read_annotations(source: str | Path, options: ReadOptions = ReadOptions(), t
     found = Recognised(given, READERS[given][0], ("as said",)) if given else recognise(source)
     if found.tool not in READERS:
         raise DataError("layout", f"{source}: this is {found.words}")
-    read = READERS[found.tool][1](Path(source), options)
+    try:
+        read = READERS[found.tool][1](Path(source), options)
+    except (TypeError, AttributeError, LookupError, RecursionError, OverflowError) as error:
+        words = "holds what the format does not have, so it is damaged, or of a version that is not known"
+        raise DataError(
+            "unreadable", f"{source}, read as {found.words}: it {words} ({type(error).__name__})"
+        ) from error
     if not read.images:
         raise DataError("layout", f"{source}: {found.words}, but no image with annotations was found")
     read.notes.insert(0, f"recognised as {found}")
@@ -267,9 +276,9 @@ def _quoted(name: str) -> str:
 
 # %% ../../nbs/data/25_annotations.ipynb #cell-026
 def _imagej(folder, name, mask, numbers, names, colors) -> Iterator[Path]:
-    if mask.any():  # Fiji has no empty RoiSet
-        write_imagej(path := folder / f"{Path(name).stem}_RoiSet.zip", drawn_objects(mask, numbers, names), colors)
-        yield path
+    path = folder / f"{Path(name).stem}_RoiSet.zip"
+    write_imagej(path, drawn_objects(mask, numbers, names), colors, allow_empty=True)
+    yield path
 
 # %% ../../nbs/data/25_annotations.ipynb #cell-027
 def _qupath(folder, name, mask, numbers, names, colors) -> Iterator[Path]:

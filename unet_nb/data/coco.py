@@ -18,6 +18,7 @@ import numpy as np
 from ..core.files import read_json, write_json
 from ..core.text import shortened
 from unet_nb.data.annotated import (
+    MOST_PIXELS,
     AnnotatedImage,
     Annotations,
     DrawnObject,
@@ -111,7 +112,7 @@ def _segmentation_figures(segmentation: Any, size: tuple[int | None, int | None]
     try:
         height, width = (int(n) for n in segmentation["size"])
         counts = segmentation["counts"]
-        if any(known not in (None, n) for known, n in zip(size, (height, width))) or height * width > 2**33:
+        if any(known not in (None, n) for known, n in zip(size, (height, width))) or height * width > MOST_PIXELS:
             raise ValueError
         return (_runs_bitmap(_unpack_counts(counts) if isinstance(counts, str) else counts, height, width),), 0
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -162,7 +163,7 @@ def _writer(data: dict) -> str:
     if any(isinstance(c, dict) and c.get("supercategory") == "common-objects" for c in data["categories"]):
         return "supervision"
     first = next((a for a in data["annotations"] if isinstance(a, dict)), {})
-    return "CVAT" if "occluded" in (first.get("attributes") or {}) else ""
+    return "CVAT" if isinstance(first.get("attributes"), dict) and "occluded" in first["attributes"] else ""
 
 # %% ../../nbs/data/20_coco.ipynb #cell-018
 _LISTS = ("images", "annotations", "categories")
@@ -207,7 +208,7 @@ def _ask_for_convention(images: Sequence[AnnotatedImage], tool: str, options: Re
 def _classes(data: dict, names: Mapping[Any, str]) -> list[str]:
     "The names of a file's categories, without those that only group others (Roboflow writes one) and are not used."
     kept = [c for c in data["categories"] if isinstance(c, dict)]
-    groups = {c.get("supercategory") for c in kept if c.get("supercategory") != c.get("name")}
+    groups = {str(c.get("supercategory")) for c in kept if c.get("supercategory") != c.get("name")}
     used = {names.get(_number_of(a.get("category_id"))) for a in data["annotations"] if isinstance(a, dict)}
     return [name for name in names.values() if name in used or name not in groups]
 
@@ -282,7 +283,7 @@ def _read_coco_file(path: Path, index: ImageIndex, options: ReadOptions = ReadOp
             )
         )
     _check_found(path, data, images, notes, unknown)
-    if "unet_nb" not in (data.get("info") or {}):
+    if not (isinstance(data.get("info"), dict) and "unet_nb" in data["info"]):
         _ask_for_convention(images, tool, options, path)
     notes += [f"{unlabelled} images without a size and without annotations were never labelled and are left out"] * (
         unlabelled > 0

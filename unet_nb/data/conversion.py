@@ -20,6 +20,7 @@ from ..core.paths import resolve_path
 from .annotated import Question, ReadOptions
 from .annotations import recognise
 from .convert import Summary, convert_nuclei, is_nuclei
+from .imagej import is_roi_archive
 from .images import DataError
 from .kit_folder import Prepared, to_folder
 from .pairs import pair_files
@@ -108,6 +109,8 @@ def source_to_prepare(path: Path) -> str | None:
         return None
     if is_nuclei(path):
         return "the layout of the 2018 Data Science Bowl"
+    if path.suffix.lower() == ".zip" and not is_roi_archive(path):
+        return "a zip archive, perhaps the export of a tool"
     try:
         found = recognise(path)
     except Question:
@@ -137,6 +140,9 @@ def naming_preparation(path: Path) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError, DataError) as error:
         if isinstance(error, DataError) and error.code == "annotations" or not (what := source_to_prepare(path)):
             raise
-        recipe = shlex.quote(str(prepared_folder(path) / "train.yaml"))
-        words = f"images and masks are made of it by `{_prepare_command(path)}`, then `unet_nb run train -f {recipe}`"
+        recipe = prepared_folder(path) / "train.yaml"
+        train, make = f"`unet_nb run train -f {shlex.quote(str(recipe))}`", f"`{_prepare_command(path)}`"
+        words = f"images and masks are made of it by {make}, then {train}"
+        if recipe.is_file():
+            words = f"it was prepared before: {train}. If it has changed since, move {recipe.parent} away, then {make}"
         raise DataError("annotations", f"{path}: this is no data set yet, but {what}; {words}") from error

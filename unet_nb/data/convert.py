@@ -114,6 +114,15 @@ def picture_file(stem: str, image: np.ndarray) -> tuple[str, bytes]:
     tifffile.imwrite(file, image, photometric="minisblack", metadata={"axes": "YXC"[: image.ndim]})
     return f"{stem}.tif", file.getvalue()
 
+# %% ../../nbs/data/07_convert.ipynb #cell-907
+def _instance_file(numbers: np.ndarray) -> dict[str, bytes]:
+    "The file of object numbers (H, W): a PNG of 16 bits, above 65535 objects a TIFF of 32."
+    if numbers.max(initial=0) < 2**16:
+        return {"instances.png": png_bytes(numbers.astype(np.uint16))}
+    data = BytesIO()
+    tifffile.imwrite(data, numbers.astype(np.uint32), compression="zlib")
+    return {"instances.tif": data.getvalue()}
+
 # %% ../../nbs/data/07_convert.ipynb #cell-014
 @dataclass(frozen=True)
 class _Outcome:
@@ -402,11 +411,11 @@ def _read(source: str, name: str) -> bytes:
 
 # %% ../../nbs/data/07_convert.ipynb #cell-036
 def _paint_nuclei(task: _Nuclei, shape: tuple[int, int]) -> np.ndarray:
-    """The objects of an image, numbered from 1, uint16 (H, W).
+    """The objects of an image, numbered from 1, uint32 (H, W).
 
     Raises DataError for masks that cannot be read or have another size.
     """
-    instances, number = np.zeros(shape, np.uint16), 0
+    instances, number = np.zeros(shape, np.uint32), 0
     for name in task.masks:
         where = f"{task.source}, {name}"
         mask = read_mask(_read(task.source, name), name=where)
@@ -437,17 +446,13 @@ def _convert_nuclei(task: _Nuclei, keep_instances: bool) -> _Converted:
             "missing-mask",
             f"{task.source}, {task.id}: there is no folder masks/; images without labels are not converted",
         )
-    if len(task.masks) > 65535:
-        raise DataError(
-            "too-many", f"{task.source}, {task.id}: {len(task.masks)} masks; at most 65535 objects can be numbered"
-        )
     where, data = f"{task.source}, {task.images[0]}", _read(task.source, task.images[0])
     image = open_images(data, name=where).single()
     instances = _paint_nuclei(task, image.shape[:2])
     mask = np.where(instances > 0, 255, 0).astype(np.uint8)
     name, picture = ("image.png", data) if data[:4] == b"\x89PNG" else picture_file("image", image)
     files = {name: picture, "mask.png": png_bytes(mask)}
-    return files | ({"instances.png": png_bytes(instances)} if keep_instances else {}), mask, [], Counter()
+    return files | (_instance_file(instances) if keep_instances else {}), mask, [], Counter()
 
 # %% ../../nbs/data/07_convert.ipynb #cell-038
 def convert_nuclei(
@@ -459,7 +464,7 @@ def convert_nuclei(
     log: Callable[[str], Any] = print,
     every: float = 10.0,
 ) -> Summary:
-    """Convert the layout of the 2018 Data Science Bowl. Masks are 0 and 255 (nucleus), objects uint16 numbers from 1.
+    """Convert the layout of the 2018 Data Science Bowl. Masks are 0 and 255 (nucleus), objects numbers from 1.
 
     Raises FileNotFoundError or ValueError in words where source or target cannot be used; single samples are counted as
     missing or refused.
@@ -776,8 +781,8 @@ def _is_one_piece(inside: np.ndarray) -> bool:
 def _paint_coco(
     task: _CocoImage, shape: tuple[int, int], crowd: Crowd
 ) -> tuple[np.ndarray, np.ndarray, dict[str, list[Any]]]:
-    "Class ids uint8 (H, W), object numbers uint16 (H, W), and the ids of annotations that do not show so, by reason."
-    mask, instances, lost = np.zeros(shape, np.uint8), np.zeros(shape, np.uint16), {}
+    "Class ids uint8 (H, W), object numbers uint32 (H, W), and the ids of annotations that do not show so, by reason."
+    mask, instances, lost, count = np.zeros(shape, np.uint8), np.zeros(shape, np.uint32), {}, 0
     for o in task.objects:
 
         def tell(reason: str) -> None:
@@ -803,7 +808,7 @@ def _paint_coco(
         if o.crowd and not _is_one_piece(inside):
             tell("crowds of several pieces, painted without an object number")
         else:
-            instances[free] = instances.max() + 1
+            instances[free] = count = count + 1
     return mask, instances, lost
 
 # %% ../../nbs/data/07_convert.ipynb #cell-070
@@ -831,7 +836,7 @@ def _convert_coco(task: _CocoImage, crowd: Crowd, keep_instances: bool, keep_jpe
     )
     files = picture | {"mask.png": png_bytes(mask)}
     if keep_instances:
-        files["instances.png"] = png_bytes(instances)
+        files |= _instance_file(instances)
     shown = {
         reason: ", ".join(shortened(str(id)) for id in ids[:8]) + ", …" * (len(ids) > 8) for reason, ids in lost.items()
     }

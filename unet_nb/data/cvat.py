@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from unet_nb.data.annotated import (
+    MOST_PIXELS,
     AnnotatedImage,
     Annotations,
     ImageIndex,
@@ -63,7 +64,8 @@ def _mask(element: Any) -> Bitmap:
     left, top, width, height = (int(n) for n in _numbers(element, "left", "top", "width", "height"))
     try:
         lengths = np.array([int(n) for n in element.get("rle", "").split(",")], np.int64)
-        if min(width, height, int(lengths.min())) < 0 or int(lengths.sum()) != width * height or width * height > 2**33:
+        pixels = width * height
+        if min(width, height, int(lengths.min())) < 0 or int(lengths.sum()) != pixels or pixels > MOST_PIXELS:
             raise ValueError
     except (ValueError, OverflowError):
         raise DataError("left-out", "masks whose run lengths are damaged") from None

@@ -36,7 +36,7 @@ from .folder import group_of_ids, split_ids
 from .images import DataError, MaskValues, naming_parameter, read_mask
 from .masks import MaskRule, MaskSummary, TwoClass, decide_masks, mask_ids, present_values, summarize_mask
 from .pairs import Pair, Pairing, Problem, pair_files
-from .samples import ImageSet, open_images
+from .samples import ImageSet, check_pair, open_images
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-118
 _SAMPLE_KINDS = {  # code: (severity, what, fix)
@@ -179,6 +179,11 @@ _CONTENT_KINDS = {  # code: (severity, what, fix)
         "warning",
         "a mask in which every pixel is ignored",
         "remove the sample, nothing can be learnt from it; the corrected copy leaves it out",
+    ),
+    "not-finite": (
+        "error",
+        "an image with values that are no numbers",
+        "put a number in their place, such as the darkest; the corrected copy leaves it out",
     ),
     "blank-image": ("warning", "an image of a single value", "remove it; the corrected copy leaves it out"),
     "narrow-range": (
@@ -439,7 +444,9 @@ def _look_at_files(item: tuple[str, Pair], options: _Options, rule: MaskRule | N
     look = _Look(part, pair.id)
     try:
         with naming_parameter():
-            _see_image(look, open_images(pair.image, options.reading).single())
+            image = open_images(pair.image, options.reading).single()
+        check_pair(image, None, options.num_classes, str(pair.image))
+        _see_image(look, image)
     except DataError as error:
         look.faults.append((error.code, str(error)))
     try:
@@ -1067,7 +1074,7 @@ def examine(
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-079
 _LEFT_OUT = {
-    *("unreadable", "needs-choice", "invalid", "shape-mismatch"),
+    *("unreadable", "needs-choice", "invalid", "not-finite", "shape-mismatch"),
     *("blank-image", "ignored-mask", "duplicate-image"),
 }
 

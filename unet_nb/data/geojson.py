@@ -10,20 +10,19 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.files import json_text, parse_json, write_text
+from ..core.files import atomic_path, json_text, parse_json
 from unet_nb.data.annotated import (
-    AnnotatedImage,
     Annotations,
     DrawnObject,
     ImageIndex,
     Question,
     ReadOptions,
+    annotated_pages,
     image_of,
     list_files,
     outline_convention,
@@ -72,11 +71,16 @@ def _geometry_figures(geometry: Any, options: ReadOptions = ReadOptions()) -> tu
     raise DataError("left-out", f"features without a geometry of a known type ({kind})")
 
 # %% ../../nbs/data/18_geojson.ipynb #cell-011
+def _properties(feature: dict) -> dict:
+    held = feature.get("properties")
+    return held if isinstance(held, dict) else {}
+
+
 def _class_name(properties: dict) -> str:
     "The name of a feature's class, '' where it has none."
-    held = properties.get("classification") or {}
-    if isinstance(held, str):
-        return held
+    held = properties.get("classification")
+    if not isinstance(held, dict):
+        return held if isinstance(held, str) else ""
     names = held.get("names")
     return str(held.get("name") or (": ".join(map(str, names)) if isinstance(names, list) else ""))
 
@@ -86,7 +90,7 @@ def _class_color(properties: dict) -> tuple[int, int, int] | None:
     held = properties.get("classification")
     held = held if isinstance(held, dict) else {}
     color, number = held.get("color"), held.get("colorRGB")
-    if isinstance(color, list) and len(color) == 3:
+    if isinstance(color, list) and len(color) == 3 and all(isinstance(c, int) for c in color):
         return tuple(int(c) & 255 for c in color)
     return tuple(number >> shift & 255 for shift in (16, 8, 0)) if isinstance(number, int) else None
 
@@ -118,7 +122,7 @@ def _starred(name: str, options: ReadOptions) -> bool:
 # %% ../../nbs/data/18_geojson.ipynb #cell-015
 def _feature_shape(feature: dict, options: ReadOptions) -> Shape:
     "A feature as a shape. Raises DataError (left-out) with the reason where it is none."
-    properties = feature.get("properties") or {}
+    properties = _properties(feature)
     name, geometry = _class_name(properties), feature.get("geometry")
     if options.cell_outline == "nucleus":
         geometry = feature.get("nucleusGeometry")
@@ -128,8 +132,14 @@ def _feature_shape(feature: dict, options: ReadOptions) -> Shape:
         raise DataError("left-out", "objects without a class")
     plane = geometry.get("plane") if isinstance(geometry, dict) else None
     page = plane.get("z") if isinstance(plane, dict) else None
+    try:
+        figures = _geometry_figures(geometry, options)
+    except (TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError("left-out", "features whose geometry is damaged") from None
     return Shape(
-        _geometry_figures(geometry, options),
+        figures,
         name or options.class_name,
         str(feature.get("id", "")),
         is_ignored=_starred(name, options),
@@ -146,7 +156,7 @@ def _read_features(path: Path, options: ReadOptions = ReadOptions()) -> tuple[li
     Raises DataError (unreadable), and Question where some objects have a class and others have none.
     """
     features, shapes, left_out = _features(path), [], Counter()
-    named = {bool(_class_name(feature.get("properties") or {})) for feature in features}
+    named = {bool(_class_name(_properties(feature))) for feature in features}
     if len(named) == 2 and options.unclassified is None:
         raise Question(
             f"{path}: some objects have a class, others have none; what are those?",
@@ -213,7 +223,7 @@ def read_geojson(source: Path, options: ReadOptions = ReadOptions()) -> Annotati
         shapes, left_out = _read_features(file, options)
         for image in _tiles_of(file, index):
             placed = _placed(shapes, _tile_place(image.stem))
-            images.append(AnnotatedImage(image.stem, image, partial(list, placed), file, left_out=left_out))
+            images += annotated_pages(image, placed, file, left_out)
             left_out = Counter()
         colors |= {s.name: s.color for s in shapes if s.color and not s.is_ignored}
     notes = [
@@ -244,10 +254,22 @@ def _feature(o: DrawnObject, color: Sequence[int]) -> dict:
     }
 
 # %% ../../nbs/data/18_geojson.ipynb #cell-029
-def write_geojson(path: Path, objects: Sequence[DrawnObject], colors: Sequence[Sequence[int]]) -> None:
+def write_geojson(
+    path: Path,
+    objects: Sequence[DrawnObject],
+    colors: Sequence[Sequence[int]],
+    pages: Sequence[int] | None = None,  # of a stack, from 0, of each object
+) -> None:
     """Write objects as a GeoJSON FeatureCollection for QuPath (File › Import objects).
 
-    Annotations with class and colour. `read_geojson` gives the same pixels.
+    Annotations with class and colour, one after the other, so that many need little memory. `read_geojson` gives the
+    same pixels.
     """
-    features = [_feature(o, colors[o.class_id % len(colors)]) for o in objects]
-    write_text(path, json_text({"type": "FeatureCollection", "features": features}) + "\n")
+    with atomic_path(path) as beside, open(beside, "w", encoding="utf-8") as file:
+        file.write('{"type": "FeatureCollection", "features": [')
+        for i, o in enumerate(objects):
+            feature = _feature(o, colors[o.class_id % len(colors)])
+            if pages is not None:
+                feature["geometry"]["plane"] = {"c": -1, "z": pages[i], "t": 0}
+            file.write((", " if i else "") + json_text(feature))
+        file.write("]}\n")

@@ -11,7 +11,6 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from unet_nb.data.annotated import (
     ImageIndex,
     Question,
     ReadOptions,
+    annotated_pages,
     image_of,
     list_files,
     outline_convention,
@@ -165,7 +165,8 @@ def is_roi_archive(path: Path) -> bool:
     "Whether a zip archive holds ROIs; also a damaged one, so that whoever reads it says so."
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(name.lower().endswith(".roi") for name in archive.namelist())
+            names = archive.namelist()
+            return not names or any(name.lower().endswith(".roi") for name in names)  # empty: nothing was drawn
     except Exception:  # zipfile raises many kinds
         return True
 
@@ -281,34 +282,14 @@ def _shapes(
         )
     return shapes, left_out
 
-# %% ../../nbs/data/17_imagej.ipynb #cell-031
-def _of_page(shapes: Sequence[Shape], page: int) -> list[Shape]:
-    return [shape for shape in shapes if shape.slice in (None, page)]
-
 # %% ../../nbs/data/17_imagej.ipynb #cell-032
 def _images_of(
     image: Path, files: list[Path], rois: list[Any], rule: str, options: ReadOptions
 ) -> Iterator[AnnotatedImage]:
     "The pages of an image that have ROIs."
     file = open_image(image)
-    pages, convention = len(file), _convention(files[0], rois, options)
-    shapes, left_out = _shapes(rois, rule, convention, options, file)
-    if pages < 2:
-        yield AnnotatedImage(image.stem, image, partial(list, shapes), files[0], left_out=left_out)
-        return
-    beyond = [s for s in shapes if s.slice is not None and s.slice >= pages]
-    left_out[f"ROIs of pages after the last, {pages}"] += len(beyond)
-    chosen = sorted({s.slice for s in shapes if s.slice is not None and s.slice < pages}) or range(pages)
-    for page in chosen:
-        yield AnnotatedImage(
-            f"{image.stem}_{page + 1:04d}",
-            image,
-            partial(_of_page, shapes, page),
-            files[0],
-            page=page,
-            left_out=+left_out,
-        )
-        left_out = Counter()
+    shapes, left_out = _shapes(rois, rule, _convention(files[0], rois, options), options, file)
+    yield from annotated_pages(image, shapes, files[0], left_out)
 
 # %% ../../nbs/data/17_imagej.ipynb #cell-033
 def read_imagej(source: Path, options: ReadOptions = ReadOptions()) -> Annotations:
@@ -373,17 +354,27 @@ def _object_roi(o: DrawnObject, position: int, color: Sequence[int]) -> Any:
 
 # %% ../../nbs/data/17_imagej.ipynb #cell-040
 def write_imagej(
-    path: Path, objects: Sequence[DrawnObject], colors: Sequence[Sequence[int]], page: int | None = None
+    path: Path,
+    objects: Sequence[DrawnObject],
+    colors: Sequence[Sequence[int]],
+    page: int | Sequence[int] | None = None,
+    allow_empty: bool = False,
 ) -> None:
     """Write objects as a RoiSet.zip for Fiji's ROI Manager.
 
-    One ROI each, composites where there are holes or several pieces; group: the class id; `page` of a stack, from 0.
-    `read_imagej` gives the same pixels. Raises DataError for no objects.
+    One ROI each, composites where there are holes or several pieces; group: the class id; `page` of a stack, from 0, of
+    all objects or of each. `read_imagej` gives the same pixels. Raises DataError for no objects, unless an archive
+    without any may be written.
     """
-    if not objects:
+    if not objects and not allow_empty:
         raise DataError("no-objects", f"{path}: there is no object to write; Fiji has no empty RoiSet")
     library = require("roifile", "Writing ImageJ's ROIs")
-    position = 0 if page is None else page + 1
+    pages = [page] * len(objects) if page is None or isinstance(page, int) else page
     with atomic_path(path) as beside:
-        rois = [_object_roi(o, position, colors[o.class_id % len(colors)]) for o in objects]
+        rois = [
+            _object_roi(o, 0 if p is None else p + 1, colors[o.class_id % len(colors)]) for o, p in zip(objects, pages)
+        ]
+        if not rois:
+            beside.write_bytes(b"PK\x05\x06" + bytes(18))  # an archive without entries
+            return
         library.roiwrite(beside, rois, name=[f"{i:05d}-{roi.name}" for i, roi in enumerate(rois, 1)], mode="w")

@@ -133,6 +133,7 @@ def zoo_fold(
     cross_valid_ind: int,  # 0 … k; k is the same as 0
     n: int = 30,
     k: int = 5,
+    rounded: bool = False,  # n / k rounded slices validate, as in the zoo, instead of n // k; the same for 30
 ) -> tuple[list[int], list[int]]:
     """Indices (train, validate) of one of the zoo's k folds of n slices; n // k validate.
 
@@ -144,7 +145,7 @@ def zoo_fold(
         )
     if not 0 <= cross_valid_ind <= k:
         raise ValueError(f"cross_valid_ind is {cross_valid_ind}; with {k} folds it must be between 0 and {k}")
-    order, size = np.arange(n), n // k
+    order, size = np.arange(n), round(n / k) if rounded else n // k
     np.random.RandomState(0).shuffle(order)
     order = np.roll(order, cross_valid_ind * size).tolist()
     return order[:-size], order[-size:]

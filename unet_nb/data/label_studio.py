@@ -18,7 +18,15 @@ import numpy as np
 
 from ..core.files import parse_json
 from ..core.text import shortened
-from .annotated import AnnotatedImage, Annotations, ImageIndex, Question, ReadOptions, list_files
+from unet_nb.data.annotated import (
+    MOST_PIXELS,
+    AnnotatedImage,
+    Annotations,
+    ImageIndex,
+    Question,
+    ReadOptions,
+    list_files,
+)
 from .images import SUFFIXES, DataError
 from .shapes import Bitmap, Ellipse, Figure, Outline, Points, Shape
 
@@ -69,7 +77,7 @@ def _brush_values(data: Sequence[int], count: int) -> np.ndarray:
 def _brush(value: dict, height: int, width: int) -> Bitmap:
     "A brush as the rows and columns that have pixels. Raises DataError (left-out) for damaged ones."
     try:
-        if value.get("format") != "rle" or height * width > 2**31:
+        if value.get("format") != "rle" or 4 * height * width > MOST_PIXELS:
             raise ValueError
         painted = _brush_values(value.get("rle"), 4 * height * width)[3::4].reshape(height, width) > 0
     except (ValueError, TypeError, OverflowError):
@@ -153,12 +161,13 @@ def _region_shape(entries: Sequence[dict], number: int, options: ReadOptions) ->
     return Shape((figure,), name or options.class_name, id, source="Label Studio", convention=convention)
 
 # %% ../../nbs/data/24_label_studio.ipynb #cell-019
-def _regions(result: Sequence[Any]) -> list[list[dict]]:
+def _regions(annotation: dict) -> list[list[dict]]:
     "The entries of an annotation by region, in the order in which the regions were drawn."
     found: dict[Any, list[dict]] = {}
-    for i, entry in enumerate(result):
+    result = annotation.get("result")
+    for i, entry in enumerate(result if isinstance(result, list) else []):
         if isinstance(entry, dict) and isinstance(entry.get("value"), dict):
-            found.setdefault(entry.get("id") or i, []).append(entry)
+            found.setdefault(str(entry["id"]) if entry.get("id") else i, []).append(entry)
     return list(found.values())
 
 # %% ../../nbs/data/24_label_studio.ipynb #cell-021
@@ -186,7 +195,8 @@ def _address(task: dict, names: set[str]) -> str:
 
     Raises DataError in words.
     """
-    held = {k: v for k, v in (task.get("data") or {}).items() if isinstance(v, str)}
+    data = task.get("data") if isinstance(task.get("data"), dict) else {}
+    held = {k: v for k, v in data.items() if isinstance(v, str)}
     pictures = {k: v for k, v in held.items() if _picture_name(v).lower().endswith(tuple(SUFFIXES))}
     chosen = {k: v for k, v in pictures.items() if k in names} or pictures or held
     if len(chosen) != 1:
@@ -203,7 +213,8 @@ def _annotator(annotation: dict) -> str:
 # %% ../../nbs/data/24_label_studio.ipynb #cell-027
 def _annotations_of(task: dict) -> list[dict]:
     "The annotations of a task that count: not those that were skipped; of several the ground truth, where one is."
-    held = [a for a in task.get("annotations") or [] if isinstance(a, dict) and not a.get("was_cancelled")]
+    held = task.get("annotations") if isinstance(task.get("annotations"), list) else []
+    held = [a for a in held if isinstance(a, dict) and not a.get("was_cancelled")]
     true = [a for a in held if a.get("ground_truth")]
     return true if len(true) == 1 else held
 
@@ -240,7 +251,7 @@ def _load(path: Path) -> list[dict] | None:
 # %% ../../nbs/data/24_label_studio.ipynb #cell-032
 def _task_image(task: dict, annotation: dict, path: Path, index: ImageIndex, options: ReadOptions) -> AnnotatedImage:
     "The image of a task with the shapes of one annotation. Raises DataError where the image is not there."
-    regions, shapes, left_out, size = _regions(annotation.get("result") or []), [], Counter(), None
+    regions, shapes, left_out, size = _regions(annotation), [], Counter(), None
     names = {str(entry.get("to_name")) for entries in regions for entry in entries}
     file = _find_picture(_address(task, names), index, path.parent)
     for number, entries in enumerate(regions, 1):
@@ -270,7 +281,7 @@ def _images_of(
         try:
             yield _task_image(task, annotation, path, index, options)
         except DataError as error:
-            n = len(_regions(annotation.get("result") or []))
+            n = len(_regions(annotation))
             notes.append(f"task {shortened(str(task.get('id')))} is left out with its {n} regions: {error}")
 
 # %% ../../nbs/data/24_label_studio.ipynb #cell-034

@@ -35,6 +35,8 @@ from .shapes import Bitmap, Ellipse, Figure, Line, Outline, Points, Shape, pixel
 # %% ../../nbs/data/19_labelme.ipynb #cell-006
 def _bitmap(points: np.ndarray, packed: Any) -> Bitmap:
     "A `mask` shape: its corners, both inside, and a PNG in base64. Raises DataError (left-out) for damaged ones."
+    if not (np.abs(points) < 2**31).all():
+        raise DataError("left-out", "bitmaps whose corners are no numbers of pixels")
     (left, top), (right, bottom) = points.astype(int).tolist()
     try:
         with Image.open(io.BytesIO(base64.b64decode(packed)), formats=("PNG",)) as file:
@@ -100,6 +102,8 @@ def _labelme_shape(entry: Any, number: int, options: ReadOptions = ReadOptions()
     """
     if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
         raise DataError("left-out", "shapes without a label")
+    if not isinstance(entry.get("shape_type") or "", str):
+        raise DataError("left-out", "shapes without a type")
     group = entry.get("group_id")
     return Shape(
         (_labelme_figure(entry, options),),

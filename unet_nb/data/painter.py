@@ -37,19 +37,19 @@ def _walk(room: np.ndarray, start: tuple[int, int], length: float, rng: np.rando
         ends.append(path)
     return np.array([*ends[1][::-1], np.array(start[::-1]) + 0.5, *ends[0]])
 
-
+# %% ../../nbs/data/27_painter.ipynb #cell-006
 def _holds(room: np.ndarray, point: np.ndarray) -> bool:
     x, y = np.floor(point).astype(int)
     return 0 <= y < room.shape[0] and 0 <= x < room.shape[1] and bool(room[y, x])
 
-# %% ../../nbs/data/27_painter.ipynb #cell-006
+# %% ../../nbs/data/27_painter.ipynb #cell-007
 def simulated_stroke(
     mask: np.ndarray,  # the truth, uint8 (H, W) of class ids
     class_id: int,
     rule: _Rule,
     rng: np.random.Generator,
     width: float = 3.0,  # of the brush, in pixels
-    length: tuple[float, float] = (15.0, 60.0),  # of its path, in pixels: at least, at most
+    length: tuple[float, float] = (20.0, 60.0),  # of its path, in pixels: at least, at most
     prediction: np.ndarray | None = None,  # class ids (H, W), for the rule "wrong"
 ) -> np.ndarray | None:
     """The points (x, y) of a stroke in a class; None where there is no room for one by this rule.
@@ -67,10 +67,10 @@ def simulated_stroke(
         start = np.unravel_index(rng.choice(starts), mask.shape)
         path = _walk(room, start, rng.uniform(*length), rng)
         if len(path) >= length[0] and np.ptp(path, axis=0).max() >= length[0] / 2:  # no curl on the spot
-            return path
+            return path[sorted({*range(0, len(path), 3), len(path) - 1})]  # a hand is not told of at every pixel
     return None
 
-# %% ../../nbs/data/27_painter.ipynb #cell-009
+# %% ../../nbs/data/27_painter.ipynb #cell-010
 @dataclass
 class SimulatedPainter:
     "Paints on at most `most` images, in the order in which they are given; `rules` come in turn."
@@ -85,7 +85,7 @@ class SimulatedPainter:
 
     def stroke(self, mask: np.ndarray, prediction: np.ndarray | None = None) -> tuple[int, np.ndarray] | None:
         "The next stroke on an image with the true `mask`: class and points. None where there is no room for any."
-        classes = [int(c) for c in np.unique(mask) if c != IGNORE_INDEX]
+        classes = [int(c) for c in np.flatnonzero(np.bincount(mask.ravel())) if c != IGNORE_INDEX]
         rules = [rule for rule in self.rules if rule != "wrong" or prediction is not None]
         for _ in range(len(classes) * len(rules)):
             class_id, rule = classes[self.turn % len(classes)], rules[self.turn // len(classes) % len(rules)]
@@ -95,7 +95,7 @@ class SimulatedPainter:
                 return class_id, path
         return None
 
-# %% ../../nbs/data/27_painter.ipynb #cell-010
+# %% ../../nbs/data/27_painter.ipynb #cell-011
 def paint_share(
     painter: SimulatedPainter,
     strokes: Strokes,

@@ -27,6 +27,7 @@ from .preprocessing import Preprocessing, fit_preprocessing
 from .samples import ImageSet, Sample, resize_mask_zoo
 from .sources import source_of
 from .weights import border_weights, foreground_crop, labelled_crop
+from .zoo import follows_zoo, reads_folders, zoo_example, zoo_mask
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-007
 @short_errors()
@@ -79,11 +80,9 @@ def with_border(sample: Sample, margin: int) -> tuple[np.ndarray, np.ndarray]:
 def train_example(
     cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, augment, rng: np.random.Generator, prepare=None
 ) -> tuple[np.ndarray, ...]:
-    """One augmented example.
+    """One augmented example: image float32 (C, H, W) in [-1, 1], mask int32 (H', W') of the network's output.
 
-    Image float32 (C, H, W) in [-1, 1], mask int32 (H', W') of the size of the network's output and, with
-    `border_weight`, the weights of the pixels float32 (H', W').
-
+    With `border_weight`, too, the weights of the pixels float32 (H', W').
     `image` (H, W[, C]) with the border of `with_border` already on it, `mask` uint8 (H, W). `prepare`: the
     `Preprocessing` of the whole image, where that is known.
     """
@@ -92,9 +91,12 @@ def train_example(
         image, mask = foreground_crop(image, mask, cfg.crop_size, rng, cfg.ignore_index, share=cfg.foreground_crops)
     elif cfg.crop_size:
         image, mask = labelled_crop(image, mask, cfg.crop_size, rng, cfg.ignore_index)
-    image, mask = augment(prepare(image), mask, rng)
-    if not cfg.crop_size:
-        image, mask = prepare.resized(image), resized_mask(cfg, mask)
+    if follows_zoo(cfg):
+        image, mask = zoo_example(cfg, image, mask, rng, prepare)
+    else:
+        image, mask = augment(prepare(image), mask, rng)
+        if not cfg.crop_size:
+            image, mask = prepare.resized(image), resized_mask(cfg, mask)
     if m := output_margin(cfg):
         mask = mask[m:-m, m:-m]
     example = np.ascontiguousarray(image.transpose(2, 0, 1)), mask.astype(np.int32)
@@ -106,9 +108,15 @@ def train_example(
 def resized_mask(cfg: SampleConfig, mask: np.ndarray) -> np.ndarray:
     "A mask at the size of what the network of `cfg` answers for when it reads whole images, see `resize_mask_zoo`."
     size = _network_size(cfg)
-    return resize_mask_zoo(mask, size["crop"] or size["image_size"], cfg.num_classes, cfg.ignore_index)
+    resize = zoo_mask if cfg.protocol == "zoo" and reads_folders(cfg) else resize_mask_zoo
+    return resize(mask, size["crop"] or size["image_size"], cfg.num_classes, cfg.ignore_index)
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-021
+def _passes(cfg: TrainConfig) -> int:
+    "Passes over the training images inside an epoch: `repeat`, which the zoo forgets at split 1.0."
+    return 1 if cfg.protocol == "zoo" and cfg.split == 1 and reads_folders(cfg) else cfg.repeat
+
+# %% ../../nbs/data/12_pipeline.ipynb #cell-0c64d396
 def epoch_order(n: int, repeat: int, seed: int, epoch: int) -> np.ndarray:
     "Indices of the training images in the order of one epoch, shape (n * repeat,)."
     rng = np.random.default_rng([seed, epoch])
@@ -126,20 +134,20 @@ class TrainBatches:
 
     def __init__(self, cfg: TrainConfig, images: ImageSet, rank: int = 0, ranks: int = 1):
         self.cfg, self.images, self.rank, self.ranks = cfg, images, rank, ranks
-        self.batch = cfg.device_batch
+        self.batch, self.passes = cfg.device_batch, _passes(cfg)
         self.augment, self.epoch = build_augment(cfg), 0
         if not len(self):
-            name = "distribute_batchsize" if cfg.run_distribute else "batch_size"
+            times = f" × repeat {cfg.repeat}" if self.passes == cfg.repeat else " (repeat does not count at split 1.0)"
             raise ConfigError(
-                f"{name}: {len(images)} training images × repeat {cfg.repeat} do not fill one batch of "
-                f"{self.batch * ranks}; lower {name} or raise repeat"
+                f"{cfg.batch_name}: {len(images)} training images{times} do not fill one batch of "
+                f"{self.batch * ranks}; lower {cfg.batch_name} or raise repeat"
             )
         # Stacks are read once; of large sets only what fits into about 1 GB stays in memory.
         self._read = lru_cache(maxsize=max(1, int(1e9 // images[0].image.nbytes)))(self._bordered)
-        self._order = lru_cache(maxsize=1)(lambda epoch: epoch_order(len(images), cfg.repeat, cfg.seed, epoch))
+        self._order = lru_cache(maxsize=1)(lambda epoch: epoch_order(len(images), self.passes, cfg.seed, epoch))
 
     def __len__(self) -> int:
-        return len(self.images) * self.cfg.repeat // (self.batch * self.ranks)
+        return len(self.images) * self.passes // (self.batch * self.ranks)
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, ...]:
         first = (int(step) * self.ranks + self.rank) * self.batch

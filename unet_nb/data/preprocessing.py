@@ -18,7 +18,7 @@ from fastcore.basics import patch
 from ..core.reading import Reading
 from ..core.scaling import Scaling, fits, number_kind
 from .images import DataError, ImageFile, Page
-from .samples import ImageSet, open_images, pad_to, resize_image, scale_image, set_channels
+from .samples import ImageSet, check_finite, open_images, pad_to, resize_image, scale_image, set_channels
 
 # %% ../../nbs/data/29_preprocessing.ipynb #cell-005
 @dataclass(frozen=True)
@@ -76,14 +76,8 @@ def _scaled(self: Preprocessing, image: np.ndarray) -> np.ndarray:
     low, high = np.array(self.scaling.low), np.array(self.scaling.high)
     values = np.tile(_network_channels(image, self.channels), self.scaling.members)
     scaled = ((values - low) * (2 / (high - low)) - 1).clip(-1, 1).astype(np.float32)
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise DataError("not-finite", f"the image holds {_not_finite(image)}")
+    check_finite(image)
     return scaled
-
-# %% ../../nbs/data/29_preprocessing.ipynb #cell-008
-def _not_finite(image: np.ndarray) -> str:
-    count = int(image.size - np.isfinite(image).sum())
-    return f"{count} values that are no numbers (NaN or infinite); put a number in their place, such as the darkest"
 
 # %% ../../nbs/data/29_preprocessing.ipynb #cell-010
 _SHARES = 0.001, 0.999  # of the values that are dark, and not bright
@@ -96,8 +90,7 @@ def _sampled(page: Any, channels: int, most: int = _MOST_OF_IMAGE) -> np.ndarray
     rows = step * max(1, 1024 // step)
     bands = [np.asarray(page[top : top + rows])[::step, ::step] for top in range(0, page.shape[0], rows)]
     values = np.concatenate([_network_channels(band, channels).reshape(-1, channels) for band in bands])
-    if not np.isfinite(values).all():
-        raise DataError("not-finite", f"the image holds {_not_finite(values)}")
+    check_finite(values)
     return values
 
 # %% ../../nbs/data/29_preprocessing.ipynb #cell-011

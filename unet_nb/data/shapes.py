@@ -7,6 +7,7 @@ __all__ = ['Figure', 'Window', 'Outline', 'Ellipse', 'Line', 'Points', 'Bitmap',
            'shape_mask', 'pixel_outlines']
 
 # %% ../../nbs/data/14_shapes.ipynb #cell-003
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -44,7 +45,7 @@ _BAND = 2**22  # pixels that are looked at in one go
 # %% ../../nbs/data/14_shapes.ipynb #cell-009
 def _clipped(low: float, high: float, size: int) -> tuple[int, int]:
     "Whole numbers around the interval low to high, inside 0 to size."
-    return int(np.floor(np.clip(low, 0, size))), int(np.ceil(np.clip(high, 0, size)))
+    return math.floor(min(max(low, 0), size)), math.ceil(min(max(high, 0), size))
 
 # %% ../../nbs/data/14_shapes.ipynb #cell-010
 def _bands(bounds: tuple[float, float, float, float], size: tuple[int, int]) -> Iterator[Window]:

@@ -31,7 +31,7 @@ from .label_images import read_classes_csv
 from .masks import present_values, summarize_mask
 from .pairs import Pair, pair_files
 from .samples import ImageSet, Sample, check_pair, open_images
-from .strokes import STROKES, painted_mask, stroke_file
+from .strokes import STROKES, Strokes, painted_mask, stroke_file
 
 # %% auto #0
 __all__ = ['SOURCES', 'evenly', 'FirstLook', 'Source', 'register_source', 'named_source', 'source_of', 'recognised', 'Stack',
@@ -95,7 +95,7 @@ class _Labelled:
 def _fold(cfg: SampleConfig, ids: Sequence[str], groups: Path | str | None) -> tuple[list[int], list[int]]:
     "Positions (train, validate) of fold `cross_valid_ind`; the zoo's folds know no groups."
     if cfg.fold_scheme == "zoo":
-        return zoo_fold(cfg.cross_valid_ind, len(ids), cfg.num_folds)
+        return zoo_fold(cfg.cross_valid_ind, len(ids), cfg.num_folds, rounded=cfg.protocol == "zoo")
     keys = group_of_ids(ids, groups) if groups else None
     return cut_fold(cfg.cross_valid_ind, len(ids), cfg.num_folds, cfg.fold_scheme, keys)
 
@@ -307,7 +307,7 @@ class Folder(Source):
 def new_images(self: Folder, spare: Path) -> Path:
     return self.folder / self.parts[-1]
 
-
+# %% ../../nbs/data/11_sources.ipynb #cell-153
 @patch
 def _check_unpainted(self: Folder) -> None:
     painted = next((p for part in self.parts if (p := self.folder / part / STROKES).is_dir()), None)
@@ -450,10 +450,16 @@ def split(self: Painted) -> tuple[ImageSet, ImageSet]:
 
 # %% ../../nbs/data/11_sources.ipynb #cell-112
 @patch
+def strokes(self: Painted) -> Strokes:
+    "What is painted on the images, see `data.strokes`."
+    return Strokes(self.folder, **_options(self.cfg))
+
+# %% ../../nbs/data/11_sources.ipynb #cell-151
+@patch
 def _pairs(self: Painted) -> list[Pair]:
     return pair_files(self.folder, labelled=False).pairs
 
-
+# %% ../../nbs/data/11_sources.ipynb #cell-150
 @patch
 def _labelled(self: Painted, held_out: bool | None) -> ImageSet:
     "The samples that have labels: those that train, those that are held out, or, for None, both."
@@ -480,7 +486,7 @@ def _cut_at_split(self: Painted, images: ImageSet) -> tuple[ImageSet, ImageSet]:
     cut = split_ids(images.ids, min(self.cfg.split, 0.8), self.groups)
     return tuple(images.subset(part, f"{images.name}, {what}") for part, what in zip(cut, ("training", "validation")))
 
-
+# %% ../../nbs/data/11_sources.ipynb #cell-152
 @patch
 def _check_weights(self: Painted) -> None:
     if getattr(self.cfg, "border_weight", 0):

@@ -6,7 +6,6 @@
 __all__ = ['Stroke', 'draw_stroke', 'Strokes', 'stroke_file', 'painted_mask']
 
 # %% ../../nbs/data/26_strokes.ipynb #cell-002
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 from fastcore.basics import patch
 
 from ..core.files import atomic_path
+from ..core.locks import FileLock
 from .folder import load_folder
 from .images import DataError, read_mask
 from .pairs import STROKES
@@ -80,11 +80,11 @@ class _History:
         elif "redo" in line and self.undone:
             self.done.append(self.undone.pop())
 
-
+# %% ../../nbs/data/26_strokes.ipynb #cell-011
 def _stroke_of(values: dict) -> Stroke:
     return Stroke(**values | {"points": tuple((float(x), float(y)) for x, y in values["points"])})
 
-# %% ../../nbs/data/26_strokes.ipynb #cell-013
+# %% ../../nbs/data/26_strokes.ipynb #cell-014
 class Strokes:
     """What is painted on the images of a folder, kept in its `strokes/`.
 
@@ -114,7 +114,7 @@ class Strokes:
     def _load(self) -> ImageSet:
         return load_folder(self.folder, len(self.classes), labelled=False, **self.options)
 
-# %% ../../nbs/data/26_strokes.ipynb #cell-014
+# %% ../../nbs/data/26_strokes.ipynb #cell-015
 _JOURNAL = "journal.jsonl"
 
 
@@ -122,14 +122,21 @@ _JOURNAL = "journal.jsonl"
 @contextmanager
 def _exclusive(self: Strokes) -> Iterator[None]:
     "Alone with the journal, all of its news read."
-    with open(self.place / _JOURNAL, "a+b") as self._file:
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._cut_torn_line()
-        for id in self.refresh():  # of a process that was killed before it wrote the mask
-            self._write_masks(id)
-        yield
+    lock = FileLock(self.place / ".lock")
+    if not lock.take(patience=20):
+        raise FileExistsError(
+            f"{self.place}: {lock.holder() or 'another process'} has been writing here for 20 seconds"
+        )
+    try:
+        with open(self.place / _JOURNAL, "a+b") as self._file:
+            self._cut_torn_line()
+            for id in self.refresh():  # of a process that was killed before it wrote the mask
+                self._write_masks(id)
+            yield
+    finally:
+        lock.release()
 
-# %% ../../nbs/data/26_strokes.ipynb #cell-015
+# %% ../../nbs/data/26_strokes.ipynb #cell-016
 def _checked_classes(classes: Sequence[str], before: Sequence[str]) -> list[str]:
     "Names of classes. Raises ValueError where there are too few or too many, or some are left out."
     if len(classes) < max(2, len(before)) or len(classes) > 32 or len(set(classes)) < len(classes):
@@ -137,7 +144,7 @@ def _checked_classes(classes: Sequence[str], before: Sequence[str]) -> list[str]
         raise ValueError(f"classes: {list(classes)} must be two to 32 different names, background first{known}")
     return [str(name) for name in classes]
 
-# %% ../../nbs/data/26_strokes.ipynb #cell-016
+# %% ../../nbs/data/26_strokes.ipynb #cell-017
 @patch
 def refresh(self: Strokes) -> list[str]:
     "Read what is new in the journal, by whomever; returns the ids of the images that have changed."
@@ -154,7 +161,7 @@ def refresh(self: Strokes) -> list[str]:
         self._position, self.acts = self._position + len(line), self.acts + 1
     return list(changed)
 
-# %% ../../nbs/data/26_strokes.ipynb #cell-017
+# %% ../../nbs/data/26_strokes.ipynb #cell-018
 @patch
 def _act(self: Strokes, line: dict) -> list[str]:
     "Take in a line of the journal; returns the id of the image that it changes."
@@ -165,13 +172,14 @@ def _act(self: Strokes, line: dict) -> list[str]:
         return []
     act = next(iter(line))
     id = line["stroke"]["image"] if act == "stroke" else line[act]
-    self.histories.setdefault(id, _History()).act(line)
+    self.histories[id] = self.histories.pop(id, _History())  # the image that was painted last comes last
+    self.histories[id].act(line)
     if act == "stroke":
         class_id = line["stroke"]["class_id"]
         self.count[class_id] = self.count.get(class_id, 0) + 1
     return [id]
 
-# %% ../../nbs/data/26_strokes.ipynb #cell-018
+# %% ../../nbs/data/26_strokes.ipynb #cell-019
 @patch
 def _write(self: Strokes, line: dict) -> None:
     "Add a line to the journal, through to the disk, and the mask that follows from it."
@@ -191,7 +199,7 @@ def _cut_torn_line(self: Strokes) -> None:
     if tail and not tail.endswith(b"\n"):
         self._file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
 
-# %% ../../nbs/data/26_strokes.ipynb #cell-019
+# %% ../../nbs/data/26_strokes.ipynb #cell-020
 @patch
 def _write_masks(self: Strokes, id: str) -> None:
     "Write the masks of an image whole: that of the strokes that train, and that of those that are held out."
@@ -212,7 +220,7 @@ def _repair(self: Strokes) -> None:
         if id in self.ids and not np.array_equal(painted_mask(self.folder, id, False), self.mask(id)):
             self._write_masks(id)
 
-# %% ../../nbs/data/26_strokes.ipynb #cell-020
+# %% ../../nbs/data/26_strokes.ipynb #cell-021
 @patch
 def base(self: Strokes, id: str) -> np.ndarray:
     "The mask that an image had before anything was painted, uint8 (H, W) of class ids; 255 all over without one."
@@ -224,13 +232,13 @@ def base(self: Strokes, id: str) -> np.ndarray:
         self._bases = {id: unlabelled if sample.mask is None else sample.mask}  # of the last one: it comes again
     return self._bases[id]
 
-
+# %% ../../nbs/data/26_strokes.ipynb #cell-022
 @patch
 def mask(self: Strokes, id: str, held_out: bool = False) -> np.ndarray:
     "The mask of an image, uint8 (H, W), 255 for unlabelled: of what trains, or of the strokes that are held out."
     return self._both_masks(id)[held_out].copy()
 
-
+# %% ../../nbs/data/26_strokes.ipynb #cell-023
 @patch
 def _both_masks(self: Strokes, id: str) -> tuple[np.ndarray, np.ndarray]:
     "The masks of what trains and of what is held out; only the strokes since the last time are drawn."
@@ -243,13 +251,13 @@ def _both_masks(self: Strokes, id: str) -> tuple[np.ndarray, np.ndarray]:
     self._drawn = dict([*self._drawn.items(), (id, (strokes, masks))][-8:])  # of the last images
     return masks
 
-
+# %% ../../nbs/data/26_strokes.ipynb #cell-024
 @patch
 def strokes(self: Strokes, id: str) -> list[Stroke]:
     "The strokes on an image that were not taken back, in their order."
     return list(self.histories[id].done) if id in self.histories else []
 
-# %% ../../nbs/data/26_strokes.ipynb #cell-021
+# %% ../../nbs/data/26_strokes.ipynb #cell-025
 @patch
 def add(
     self: Strokes,
@@ -269,7 +277,7 @@ def add(
         self._write({"stroke": asdict(stroke)})
     return stroke
 
-
+# %% ../../nbs/data/26_strokes.ipynb #cell-026
 @patch
 def _check(self: Strokes, id: str, class_id: int, radius: float, points: Sequence) -> None:
     self.base(id)
@@ -280,19 +288,19 @@ def _check(self: Strokes, id: str, class_id: int, radius: float, points: Sequenc
     if not (radius > 0 and values.ndim == 2 and values.shape[1] == 2 and len(values) and np.isfinite(values).all()):
         raise ValueError("a stroke needs a radius above 0 and at least one point (x, y), all of them numbers")
 
-# %% ../../nbs/data/26_strokes.ipynb #cell-022
+# %% ../../nbs/data/26_strokes.ipynb #cell-027
 @patch
 def undo(self: Strokes, id: str) -> None:
     "Take back the last stroke on an image, if there is one."
     self._take_back("undo", id)
 
-
+# %% ../../nbs/data/26_strokes.ipynb #cell-028
 @patch
 def redo(self: Strokes, id: str) -> None:
     "Bring back the stroke on an image that was taken back last, if nothing was painted on it since."
     self._take_back("redo", id)
 
-
+# %% ../../nbs/data/26_strokes.ipynb #cell-029
 @patch
 def _take_back(self: Strokes, act: str, id: str) -> None:
     with self._exclusive():
@@ -300,14 +308,14 @@ def _take_back(self: Strokes, act: str, id: str) -> None:
         if history.done if act == "undo" else history.undone:
             self._write({act: id})
 
-
+# %% ../../nbs/data/26_strokes.ipynb #cell-030
 @patch
 def set_classes(self: Strokes, classes: Sequence[str]) -> None:
     "Rename classes or add some at the end. Raises ValueError where one is left out."
     with self._exclusive():
         self._write({"classes": _checked_classes(classes, self.classes)})
 
-# %% ../../nbs/data/26_strokes.ipynb #cell-024
+# %% ../../nbs/data/26_strokes.ipynb #cell-032
 def stroke_file(folder: str | PathLike, id: str, held_out: bool = False) -> Path:
     "The mask of an image in the `strokes/` of a folder: of what trains, or of what is held out."
     return Path(folder) / STROKES / ("held_out" if held_out else "") / f"{id}.png"

@@ -140,7 +140,7 @@ def labelled_crop(
         return random_crop(image, mask, size, rng)
     return _crop_around(image, mask, size, rng, classes)
 
-
+# %% ../../nbs/data/10_weights.ipynb #cell-150
 def _crop_around(
     image: np.ndarray, mask: np.ndarray, size: tuple[int, int], rng: np.random.Generator, classes: Sequence[int]
 ) -> ImageMask:

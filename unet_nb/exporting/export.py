@@ -24,7 +24,7 @@ from mindspore import nn, ops
 
 from ..config.geometry import size_error
 from ..config.groups import ConfigError, FetchCheckpointParams, FetchParams, KeepParams, RecordParams
-from ..config.jobs import ExportConfig, PredictConfig, RunConfig, TrainConfig
+from ..config.jobs import ExportConfig, PredictConfig, RunConfig, TrainConfig, ways_text
 from ..config.values import real_names
 from ..core.files import atomic_path, write_json
 from ..data.demo import demo_set
@@ -40,7 +40,7 @@ from ..inference.tiling import Forward, Tiling
 from ..models.blocks import SegmentationNet
 from ..models.function import as_function
 from ..models.registry import count_parameters, create_model
-from ..runs.checkpoint import Checkpoint, load_network
+from ..runs.checkpoint import Checkpoint, load_network, warn_of_foreign
 from ..runs.folder import Run, git_state
 from ..runtime.device import setup_device
 
@@ -297,6 +297,8 @@ def export(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> Path:
     with reported(run):
         check_export(cfg)
         net = load_trained(cfg, checkpoint)
+        run.log(ways_text(cfg), echo=cfg.protocol == "zoo")
+        warn_of_foreign(run, cfg, checkpoint)
         described, path = description(cfg, net, checkpoint), run.path / _file_name(cfg)
         with atomic_path(path) as beside:
             if cfg.file_format in WHOLE_IMAGES:

@@ -132,7 +132,7 @@ def _(self, cell: UpConcat, x: str, *skips: str) -> str:
     up = self.cell(cell.up_conv, x)
     if not cell.use_deconv:
         scales = self.constant(np.array([1, 1, 2, 2], np.float32), "scales")
-        up = self.add("Resize", up, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
+        up = self.add("Resize", up, "", scales, mode="linear", coordinate_transformation_mode=cell.upsample_grid)
     return self.cell(cell.conv, self.add("Concat", up, *skips, axis=1))
 
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['KEY', 'SCHEMAS', 'PARTS', 'PROVIDERS', 'schema_for', 'check_description', 'open_session', 'check_tensors',
-           'as_probabilities', 'OnnxPredictor', 'write_masks', 'main']
+           'as_probabilities', 'OnnxPredictor', 'write_masks', 'check_free', 'main']
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-003
 import argparse
@@ -13,16 +13,18 @@ import logging
 import os
 import sys
 import warnings
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnxruntime
 import tifffile
 from fastcore.basics import patch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ..config.geometry import SizeRule
 from ..core.colors import overlay
@@ -60,11 +62,9 @@ def check_description(text: str | None, where: str | Path) -> dict[str, Any]:
             f"{where}: its description has the schema {schema}, this version of unet_nb reads {SCHEMAS}; use "
             "the version that wrote it or export again"
         )
-    missing = [part for part in PARTS if part not in described]
-    if missing:
+    if missing := [part for part in PARTS if part not in described]:
         raise ValueError(f"{where}: its description lacks {', '.join(missing)}; export the checkpoint again")
-    wrong = [part for part, holds in _RULES.items() if not _holds(holds, described)]
-    if wrong:
+    if wrong := [part for part, holds in _RULES.items() if not _holds(holds, described)]:
         raise ValueError(
             f"{where}: its description cannot be followed, it is damaged in {', '.join(wrong)}; export the "
             "checkpoint again"
@@ -253,6 +253,23 @@ def _native(self: OnnxPredictor, image: np.ndarray, size: dict[str, Any]) -> np.
     rows, columns = (cut_spans(n, Tiling(tile, size["overlap"]), rule) for n, tile in zip(image.shape, size["tile"]))
     return np.concatenate([band for _, band in predict_bands(self.forward, image, rows, columns)], axis=1)
 
+# %% ../../nbs/inference/03_predictor.ipynb #cell-050
+def _mark(pixels: np.ndarray) -> str:
+    "What a written file says of its pixels, so that a changed one is told from one that is as it was written."
+    return f"{zlib.crc32(np.ascontiguousarray(pixels)):08x}"
+
+
+def _written_here(path: Path) -> bool:
+    "Whether a file is one of `write_masks`, and nobody has changed its pixels since."
+    try:
+        if path.suffix.lower() == ".png":
+            with Image.open(path) as file:
+                return file.text.get(KEY) == _mark(np.asarray(file))
+        with tifffile.TiffFile(path) as file:
+            return file.shaped_metadata[0].get(KEY) == _mark(file.asarray())
+    except Exception:  # whatever a library raises for a file of somebody else's
+        return False
+
 # %% ../../nbs/inference/03_predictor.ipynb #cell-040
 def write_masks(path: str | Path, masks: list[np.ndarray]) -> None:
     """Write masks (H, W) or (H, W, 3) as PNG, or as a TIFF with a page for each.
@@ -266,16 +283,30 @@ def write_masks(path: str | Path, masks: list[np.ndarray]) -> None:
         raise ValueError(f"{path}: the image has {len(masks)} pages; write the masks to a .tif")
     beside = path.with_name(f".{path.stem}.tmp{suffix}")
     if suffix == ".png":
-        beside.write_bytes(cv2.imencode(".png", masks[0] if masks[0].ndim == 2 else masks[0][..., ::-1])[1].tobytes())
+        text = PngInfo()
+        text.add_text(KEY, _mark(masks[0]))
+        Image.fromarray(masks[0]).save(beside, pnginfo=text)
     else:
-        colored = masks[0].ndim == 3
-        kind = {"photometric": "rgb" if colored else "minisblack", "metadata": {"axes": "ZYXS" if colored else "ZYX"}}
-        tifffile.imwrite(beside, np.stack(masks), compression="zlib", **kind)
+        axes, kind = ("ZYXS", "rgb") if masks[0].ndim == 3 else ("ZYX", "minisblack")
+        metadata = {"axes": axes, KEY: _mark(np.stack(masks))}
+        tifffile.imwrite(beside, np.stack(masks), compression="zlib", photometric=kind, metadata=metadata)
     os.replace(beside, path)
+
+# %% ../../nbs/inference/03_predictor.ipynb #cell-051
+def check_free(path: str | Path) -> None:
+    "Raise FileExistsError in words where `path` is a file that `write_masks` did not write, or that was changed since."
+    if Path(path).exists() and not _written_here(Path(path)):
+        raise FileExistsError(
+            f"{path}: is there already, and was not written by this command, or was changed since; choose another "
+            "name, move it, or give --overwrite to replace it"
+        )
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-045
 def _segment_file(given: argparse.Namespace) -> str:
     "Do what the arguments of the command say; returns what was done, in words. Raises ValueError or OSError in words."
+    for path in filter(None, (given.output, given.overlay)):
+        if not given.overwrite:
+            check_free(path)
     predictor = OnnxPredictor(given.model, given.device)
     pages = predictor.open(given.image, parse_reading(given.reading))
     if given.scaling:
@@ -295,7 +326,8 @@ def _segment_file(given: argparse.Namespace) -> str:
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-049
 def _add_choices(parser: argparse.ArgumentParser) -> None:
-    "The options that settle what the image leaves open."
+    "The options that settle what the image, or a file that is there already, leaves open."
+    parser.add_argument("--overwrite", action="store_true", help="replace files that this command did not write")
     choice = "how the image is read, where the file leaves it open: axes=CYX, channels=0,2, …; may be repeated"
     parser.add_argument("--reading", action="append", default=[], metavar="NAME=VALUE", help=choice)
     values = "how the image's values are scaled: image (by its own), type, or LOW,HIGH (default: as the model's)"

@@ -26,6 +26,8 @@ from ..core.files import write_text
 from ..core.paths import resolve_path, shipped_dir
 from ..data.annotated import list_files
 from ..data.conversion import convert_source, prepared_folder, source_to_prepare
+from ..data.images import DataError
+from ..data.pairs import pair_files
 from ..data.sources import recognised, source_of
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-006
@@ -97,6 +99,14 @@ def _state(path: Path, params: dict[str, Any]) -> str:
     files = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in (list_files(path) if path.is_dir() else [path])]
     return hashlib.sha256(repr((files, sorted(params.items()))).encode()).hexdigest()[:8]
 
+# %% ../../nbs/interactive/01_start.ipynb #cell-910
+def _check_labels(folder: Path) -> None:
+    "Raise DataError, which says how labels come into being, for a folder of images none of which has any."
+    pairs = pair_files(folder, labelled=False).pairs if folder.is_dir() else []
+    if pairs and not any(pair.mask for pair in pairs):
+        words = "paint some: open 07_paint.ipynb (`unet_nb lab` shows it beside this one) and set data_path there"
+        raise DataError("missing-mask", f"{folder}: {len(pairs)} images, and none of them has a mask; {words}")
+
 # %% ../../nbs/interactive/01_start.ipynb #cell-020
 @short_errors()
 def start_config(data_path: str | Path = "", **params: Any) -> TrainConfig:
@@ -110,7 +120,11 @@ def start_config(data_path: str | Path = "", **params: Any) -> TrainConfig:
     if not data_path:
         return load_params("demo", **{"epochs": 60, "repeat": 5} | params)
     name, data_path = resolve_path(data_path).name, _prepared_data(data_path, **params)
-    facts = {"name": name, "data_path": str(data_path)} | data_facts(data_path, params.get("dataset", ""))
+    try:
+        facts = {"name": name, "data_path": str(data_path)} | data_facts(data_path, params.get("dataset", ""))
+    except (DataError, FileNotFoundError):
+        _check_labels(resolve_path(data_path))
+        raise
     return TrainConfig(**merge_params(["isbi_fast"], facts | params))
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-902

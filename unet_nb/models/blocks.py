@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KERNEL_SIGMA', 'check_counts', 'SameConv3x3', 'TrainedConv3x3', 'conv3x3', 'conv_bn_relu', 'DoubleConv', 'valid_conv',
            'ValidDoubleConv', 'centre_crop', 'space_to_depth', 'depth_to_space', 'transposed_conv', 'bilinear_up',
-           'UpConcat', 'conv1x1', 'SegmentationNet']
+           'UpConcat', 'conv1x1', 'draw_small', 'SegmentationNet']
 
 # %% ../../nbs/models/00_blocks.ipynb #cell-003
 import math
@@ -14,7 +14,7 @@ import mindspore as ms
 import numpy as np
 from fastcore.basics import patch
 from mindspore import nn, ops
-from mindspore.common.initializer import HeNormal, Initializer, Normal, TruncatedNormal
+from mindspore.common.initializer import HeNormal, Initializer, Normal, TruncatedNormal, initializer
 from mindspore.ops.operations._grad_ops import Conv2DBackpropFilter
 from mindspore.ops.operations.nn_ops import Conv2DBackpropInput
 
@@ -174,9 +174,15 @@ def transposed_conv(in_channels: int, out_channels: int, weight_init: Initialize
     )
 
 # %% ../../nbs/models/00_blocks.ipynb #cell-037
-def bilinear_up(x: ms.Tensor) -> ms.Tensor:
-    "Bilinear interpolation to twice the size, with half-pixel centres: (N, C, H, W) → (N, C, 2H, 2W)."
-    return ops.interpolate(x, size=(2 * x.shape[2], 2 * x.shape[3]), mode="bilinear")
+def bilinear_up(x: ms.Tensor, grid: str = "half_pixel") -> ms.Tensor:
+    """Bilinear interpolation to twice the size, (N, C, H, W) → (N, C, 2H, 2W).
+
+    `grid`: output pixels lie at 0, 1/4, 3/4, … of the input's (half_pixel centres), or at 0, 1/2, 1, … (asymmetric).
+    """
+    size = (2 * x.shape[2], 2 * x.shape[3])
+    if grid == "half_pixel":
+        return ops.interpolate(x, size=size, mode="bilinear")
+    return ops.ResizeBilinearV2(align_corners=False, half_pixel_centers=False)(x, size)
 
 # %% ../../nbs/models/00_blocks.ipynb #cell-040
 class UpConcat(nn.Cell):
@@ -184,22 +190,28 @@ class UpConcat(nn.Cell):
 
     (N, in_channels, H, W) and `num_skips` maps (N, out_channels, 2H, 2W) → (N, out_channels, 2H, 2W).
 
-    Up-samples by a transposed convolution (`use_deconv`) or bilinearly after a 1×1 convolution, both `up_conv`;
-    concatenates [up, *skips]; applies a `DoubleConv`.
+    Up-samples by a transposed convolution (`use_deconv`) or bilinearly on `upsample_grid` after a 1×1 convolution,
+    both `up_conv`; concatenates [up, *skips]; applies a `DoubleConv`.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, num_skips: int = 1, use_bn: bool = False, use_deconv: bool = True
+        self,
+        in_channels: int,
+        out_channels: int,
+        num_skips: int = 1,
+        use_bn: bool = False,
+        use_deconv: bool = True,
+        upsample_grid: str = "half_pixel",
     ):
         super().__init__()
-        self.use_deconv = use_deconv
+        self.use_deconv, self.upsample_grid = use_deconv, upsample_grid
         self.up_conv = transposed_conv(in_channels, out_channels) if use_deconv else conv1x1(in_channels, out_channels)
         self.conv = DoubleConv((1 + num_skips) * out_channels, out_channels, use_bn)
 
     def construct(self, x: ms.Tensor, *skips: ms.Tensor) -> ms.Tensor:
         up = self.up_conv(x)
         if not self.use_deconv:
-            up = bilinear_up(up)
+            up = bilinear_up(up, self.upsample_grid)
         return self.conv(ops.cat((up,) + skips, 1))
 
 # %% ../../nbs/models/00_blocks.ipynb #cell-041
@@ -214,6 +226,13 @@ def conv1x1(in_channels: int, out_channels: int, has_bias: bool = False) -> nn.C
         bias_init="zeros",
     )
 
+# %% ../../nbs/models/00_blocks.ipynb #cell-6d12ff70
+def draw_small(net: nn.Cell, kind: type[nn.Cell] = nn.Cell) -> None:
+    "Draw the weights of the convolutions of `net` that are of `kind` anew, from the zoo's normal with σ 0.01."
+    for _, cell in net.cells_and_names():
+        if isinstance(cell, (nn.Conv2d, nn.Conv2dTranspose)) and isinstance(cell, kind):
+            cell.weight.set_data(initializer(Normal(0.01), cell.weight.shape, cell.weight.dtype))
+
 # %% ../../nbs/models/00_blocks.ipynb #cell-044
 class SegmentationNet(nn.Cell):
     """What the networks share: (N, num_channels, H, W) float32 → logits (N, num_classes, H', W').
@@ -222,9 +241,12 @@ class SegmentationNet(nn.Cell):
     ValueError. A network of your own that is to be exported to ONNX has a method `onnx`, see `inference.onnx_graph`.
     """
 
+    zoo_draws_small: type[nn.Cell] = nn.Cell  # of which cells `weight_init: zoo` draws the weights
+
     def __init__(self, num_channels: int = 1, num_classes: int = 2, geometry: Geometry = Geometry(depth=0)):
         super().__init__()
         self.num_channels, self.num_classes, self.geometry = num_channels, num_classes, geometry
+        self.pruned = False  # True: a checkpoint of the whole network has weights that this one is meant to lack
 
     @property
     def divisor(self) -> int:

@@ -17,7 +17,7 @@ from mindspore import nn, ops
 
 from ..config.geometry import NETWORKS, Geometry, geometry_of
 from ..core.registry import Registry, unknown_name
-from .blocks import SegmentationNet
+from .blocks import SegmentationNet, draw_small
 from .fast import UNetFast
 from .unet import UNetMedical, UNetSimple
 from .unetpp import UNetNested
@@ -86,6 +86,8 @@ def create_model(cfg) -> SegmentationNet:
     values |= {name: value for name, value in asdict(geometry).items() if name in arguments}
     net = create_network(cfg.model_name, **{name: value for name, value in values.items() if value is not None})
     _check_geometry(cfg.model_name, net, geometry)
+    if getattr(cfg, "weight_init", "he") == "zoo":
+        draw_small(net, net.zoo_draws_small)
     return net
 
 # %% ../../nbs/models/04_registry.ipynb #cell-032

@@ -74,6 +74,8 @@ class UNetMedical(SegmentationNet):
     1. Kernels start from a truncated normal with σ 0.06, biases at zero (Ronneberger et al. 2015, arXiv:1505.04597).
     """
 
+    zoo_draws_small = nn.Conv2dTranspose
+
     def __init__(self, num_channels: int = 1, num_classes: int = 2, base_channels: int = 64, depth: int = 4):
         check_counts(
             "UNetMedical", num_channels=num_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
@@ -101,8 +103,8 @@ class UNetSimple(SegmentationNet):
     """The padded U-Net: (N, num_channels, H, W) → logits (N, num_classes, H, W).
 
     H and W are multiples of `divisor` = 2^depth. `use_bn`: BatchNorm in the encoder blocks; `use_deconv`: up-sampling
-    by transposed convolution, else bilinear and 1×1 convolution. ValueError where a count is not a whole number of at
-    least 1 (after Ronneberger et al. 2015, arXiv:1505.04597).
+    by transposed convolution, else bilinear on `upsample_grid` and 1×1 convolution.
+    ValueError where a count is not a whole number of at least 1 (after Ronneberger et al. 2015, arXiv:1505.04597).
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class UNetSimple(SegmentationNet):
         depth: int = 4,
         use_bn: bool = True,
         use_deconv: bool = True,
+        upsample_grid: str = "half_pixel",
     ):
         check_counts(
             "UNetSimple", num_channels=num_channels, num_classes=num_classes, base_channels=base_channels, depth=depth
@@ -124,7 +127,8 @@ class UNetSimple(SegmentationNet):
         for level, (before, width) in enumerate(zip([num_channels, *widths], widths)):
             setattr(self, f"conv{level}", DoubleConv(before, width, use_bn))
         for level in range(1, depth + 1):
-            setattr(self, f"up_concat{level}", UpConcat(widths[level], widths[level - 1], use_deconv=use_deconv))
+            up = UpConcat(widths[level], widths[level - 1], use_deconv=use_deconv, upsample_grid=upsample_grid)
+            setattr(self, f"up_concat{level}", up)
         self.final = conv1x1(widths[0], num_classes)
 
     def construct(self, x: ms.Tensor) -> ms.Tensor:

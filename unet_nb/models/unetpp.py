@@ -81,6 +81,7 @@ class UNetNested(_NodeGrid):
         use_deconv: bool = True,
         use_ds: bool = True,
         level: int | None = None,
+        upsample_grid: str = "half_pixel",
     ):
         counts = {"num_channels": num_channels, "num_classes": num_classes, "base_channels": base_channels}
         check_counts("UNetNested", **counts, depth=depth)
@@ -90,11 +91,13 @@ class UNetNested(_NodeGrid):
         # the whole network keeps all heads, deep supervision or not: its checkpoints are then of one kind
         self.heads = [self.level] if level else list(range(1, depth + 1))
         self.stacked = use_ds and level is None
+        self.pruned = level is not None
         widths = [base_channels * 2**i for i in range(self.level + 1)]
         self.maxpool = nn.MaxPool2d(2, 2)
         for i, (before, width) in enumerate(zip([num_channels, *widths], widths)):
             setattr(self, f"conv{i}0", DoubleConv(before, width, use_bn))
         for i, j in nodes(self.level):
-            setattr(self, f"up_concat{i}{j}", UpConcat(widths[i + 1], widths[i], num_skips=j, use_deconv=use_deconv))
+            up = UpConcat(widths[i + 1], widths[i], j, use_deconv=use_deconv, upsample_grid=upsample_grid)
+            setattr(self, f"up_concat{i}{j}", up)
         for k in self.heads:
             setattr(self, f"final{k}", conv1x1(widths[0], num_classes))

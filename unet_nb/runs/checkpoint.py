@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['STATE_KEY', 'save_checkpoint', 'not_a_number', 'checksum_fits', 'Checkpoint', 'load_checkpoint', 'load_network',
-           'load_optimizer', 'checkpoint_name', 'epoch_and_step', 'list_checkpoints', 'find_checkpoint',
-           'newest_intact', 'prune_checkpoints', 'fetch_checkpoint', 'config_for_checkpoint']
+           'load_optimizer', 'warn_of_foreign', 'checkpoint_name', 'epoch_and_step', 'list_checkpoints',
+           'find_checkpoint', 'newest_intact', 'prune_checkpoints', 'fetch_checkpoint', 'config_for_checkpoint']
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-003
 import math
@@ -25,12 +25,13 @@ from mindspore.train.checkpoint_pb2 import Checkpoint as CheckpointMessage
 
 from ..config.groups import ConfigError
 from ..config.jobs import HANDED_ON, EvaluateConfig, ExportConfig, RunConfig, TrainConfig, job_config
+from ..config.recipes import told_apart
 from ..config.values import real_names
 from ..core.files import atomic_path, json_text, parse_json, read_json
 from ..core.paths import resolve_path
 from ..core.scaling import Scaling
 from ..core.storage import fetch, others
-from .folder import newest_run
+from .folder import Run, newest_run
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-006
 STATE_KEY = "unet_nb"
@@ -189,37 +190,62 @@ def load_network(net: nn.Cell, checkpoint: Checkpoint, filter_weight: list[str] 
     """Copy the parameters of `checkpoint` into `net`; returns the names that `filter_weight` left out.
 
     Functions of `net` that are compiled already see them, and `checkpoint` keeps memory of its own.
-    Raises ValueError in words when parameters are missing or have another shape: the checkpoint is of another network.
+    Raises ValueError in words when parameters are missing, have another shape or would be left over: the checkpoint is
+    of another network. Names that begin with the cells around a network (`net.`, as in the zoo's checkpoints of a
+    training with run_eval) count without them.
     """
     wanted = {p.name: p for p in net.get_parameters()}
+    saved = _named_as(wanted, checkpoint.params)
     skipped = [n for n in wanted if any(f in n for f in filter_weight or [])]
     wanted = {n: p for n, p in wanted.items() if n not in skipped}
-    missing = [n for n in wanted if n not in checkpoint.params]
-    differ = [n for n, p in wanted.items() if n in checkpoint.params and checkpoint.params[n].shape != p.shape]
-    if missing or differ:
-        raise ValueError(_other_network(net, checkpoint, missing, differ))
-    _copy(checkpoint, wanted)
+    missing = [n for n in wanted if n not in saved]
+    differ = [n for n, p in wanted.items() if n in saved and saved[n].shape != p.shape]
+    surplus = [n for n in saved if n not in wanted and not any(f in n for f in filter_weight or [])]
+    surplus = [n for n in surplus if _is_weight(n) and not getattr(net, "pruned", False)]
+    if missing or differ or surplus:
+        raise ValueError(_other_network(net, checkpoint, saved, missing, differ, surplus))
+    _copy(saved, wanted)
     return skipped
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-019
-def _copy(checkpoint: Checkpoint, params: dict[str, ms.Parameter]) -> None:
+def _named_as(wanted: Iterable[str], params: dict[str, ms.Parameter]) -> dict[str, ms.Parameter]:
+    "`params` under the names that a network `wanted`: without the name of a cell around it, where that makes them fit."
+    wanted = set(wanted)
+    heads = {name[: -len(w)] for name in filter(_is_weight, params) for w in wanted if name.endswith(f".{w}")}
+    fitting = [head for head in heads if wanted & params.keys() < {w for w in wanted if head + w in params}]
+    if not fitting:
+        return params
+    head = max(fitting, key=lambda head: sum(head + w in params for w in wanted))
+    return {name.removeprefix(head): value for name, value in params.items()}
+
+# %% ../../nbs/runs/01_checkpoint.ipynb #cell-bbcc9f91
+def _is_weight(name: str) -> bool:
+    "Whether a parameter of a file is one of a network, not of the optimiser or of what MindSpore keeps beside it."
+    return "." in name and not name.startswith(("moment1.", "moment2.", "vhat.", "total.", "accum."))
+
+# %% ../../nbs/runs/01_checkpoint.ipynb #cell-d585952d
+def _copy(saved: dict[str, ms.Parameter], params: dict[str, ms.Parameter]) -> None:
     # In place: `set_data` would share the memory of the checkpoint, and a compiled function would not see it.
     for name, param in params.items():
-        ops.assign(param, checkpoint.params[name].astype(param.dtype))
+        ops.assign(param, saved[name].astype(param.dtype))
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-020
-def _other_network(net: nn.Cell, checkpoint: Checkpoint, missing: list[str], differ: list[str]) -> str:
+def _other_network(
+    net: nn.Cell, checkpoint: Checkpoint, saved: dict, missing: list[str], differ: list[str], surplus: list[str]
+) -> str:
     of = (
         f"it was trained as {checkpoint.cfg.model_name}" if checkpoint.cfg else "it does not say which network it is of"
     )
     if missing:
         detail = f"{len(missing)} parameters are not in it, for example {missing[0]}"
-    else:
+    elif differ:
         name, want = differ[0], dict(net.parameters_and_names())[differ[0]].shape
-        detail = f"{name} has shape {tuple(checkpoint.params[name].shape)} in it and {tuple(want)} in the network"
+        detail = f"{name} has shape {tuple(saved[name].shape)} in it and {tuple(want)} in the network"
+    else:
+        detail = f"{len(surplus)} of its weights would be left out, for example {surplus[0]}"
     return (
         f"{checkpoint.path}: not a checkpoint of this {type(net).__name__}: {detail}; {of}. "
-        "Check model_name, num_classes, num_channels, base_channels and depth"
+        "Check model_name, num_classes, num_channels, base_channels, depth, use_bn and use_deconv"
     )
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-021
@@ -233,10 +259,38 @@ def load_optimizer(optimizer: nn.Cell, checkpoint: Checkpoint) -> bool:
         for p in optimizer.get_parameters()
         if p.name.startswith("moment") or p.name in ("global_step", "beta1_power", "beta2_power")
     }
-    if not all(n in checkpoint.params and checkpoint.params[n].shape == p.shape for n, p in state.items()):
+    saved = checkpoint.params
+    if not all(n in saved and saved[n].shape == p.shape for n, p in state.items()):
         return False
-    _copy(checkpoint, state)
+    _copy(saved, state)
     return True
+
+# %% ../../nbs/runs/01_checkpoint.ipynb #cell-a4b44633
+def warn_of_foreign(run: Run, cfg: RunConfig, checkpoint: Checkpoint) -> None:
+    """Warn in the log of `run` of what `checkpoint`, which a network of `cfg` has loaded, may have been trained with.
+
+    Raises ConfigError where it says that it was trained with another `upsample_grid`.
+    """
+    known = real_names(checkpoint.state.get("config", {}))
+    bilinear = not cfg.use_deconv
+    grid = known.get("upsample_grid", "half_pixel") if known else cfg.upsample_grid
+    if bilinear and grid != cfg.upsample_grid:
+        raise ConfigError(
+            f"upsample_grid: {checkpoint.path} was trained with {grid}, the parameters say {cfg.upsample_grid}; "
+            f"give -p upsample_grid {grid}"
+        )
+    if known:
+        return
+    if cfg.num_channels == 3 and cfg.channel_order == "RGB":
+        run.warn(
+            f"{checkpoint.path.name} does not say how it was trained. The model zoo's networks read colours as blue, "
+            "green, red: if it is the zoo's, give -p channel_order BGR, or the zoo's own YAML file"
+        )
+    if bilinear and cfg.upsample_grid == "half_pixel":
+        run.warn(
+            f"{checkpoint.path.name} does not say on which grid it up-samples; if it is the model zoo's, give "
+            "-p upsample_grid asymmetric, or the zoo's own YAML file"
+        )
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-029
 def checkpoint_name(model_name: str, epoch: int, step: int) -> str:
@@ -346,10 +400,10 @@ def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple
     Without `checkpoint_file_path` it is that of the newest finished training run.
 
     Parameters of the data, the network and the scores that are not given come from the checkpoint, if it knows them;
-    relative paths of data that lead nowhere here are those of the folder that the run was started in. Raises
-    ConfigError, FileNotFoundError or ValueError in words.
+    so do those that only follow from a YAML file being the zoo's. Relative paths of data that lead nowhere here are
+    those of the folder that the run was started in. Raises ConfigError, FileNotFoundError or ValueError in words.
     """
-    config, given = job_config(job), real_names(given)
+    config, (given, implied) = job_config(job), told_apart(given)
     cloud = config(
         **{k: given[k] for k in ("enable_modelarts", "checkpoint_url", "load_path", "storage_patience") if k in given}
     )
@@ -362,4 +416,6 @@ def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple
     trained |= _found_from_run(trained, checkpoint.path)
     trained["scaling"] = checkpoint.scaling.to_json()
     inherited = {k: v for k, v in trained.items() if k in config.model_fields.keys() & HANDED_ON}
-    return config(**inherited | given | {"checkpoint_file_path": str(checkpoint.path)}), checkpoint
+    if "config" in checkpoint.state:
+        implied = {k: v for k, v in implied.items() if k not in HANDED_ON}  # it was trained in the ways it says
+    return config(**implied | inherited | given | {"checkpoint_file_path": str(checkpoint.path)}), checkpoint

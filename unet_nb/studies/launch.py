@@ -46,7 +46,7 @@ def check_params(name: str, files: list[str], overrides: dict[str, Any]) -> tupl
 
     Raises ConfigError in words.
     """
-    given = merge_params(files, overrides)
+    given = merge_params(files, overrides, name)
     if name in ("infer_onnx", "infer_mindir"):
         from unet_nb.exporting.infer import config_for_model  # needs MindSpore
 

@@ -21,13 +21,14 @@ from ..config.jobs import TrainConfig
 from ..core.errors import ShortTraceback
 from ..core.files import write_text
 from ..core.text import duration
-from ..runs.checkpoint import not_a_number, prune_checkpoints, save_checkpoint
+from ..runs.checkpoint import not_a_number, save_checkpoint
 from ..runs.folder import Run
 from .events import Callback
 
 # %% auto #0
-__all__ = ['Best', 'deciding_score', 'evaluation_due', 'Progress', 'Checkpoints', 'write_history', 'History', 'EarlyStopping',
-           'collapse_warning', 'CollapseWarning', 'TrainingError', 'check_loss', 'check_weights', 'StopRequest']
+__all__ = ['Best', 'deciding_score', 'evaluation_due', 'Progress', 'ZooLines', 'checkpoint_interval', 'checkpoints_kept',
+           'Checkpoints', 'write_history', 'History', 'EarlyStopping', 'collapse_warning', 'CollapseWarning',
+           'TrainingError', 'check_loss', 'check_weights', 'StopRequest']
 
 # %% ../../nbs/training/01_callbacks.ipynb #cell-018
 @dataclass
@@ -38,11 +39,14 @@ class Best:
     epoch: int = 0
     since: int = 0
 
-    def update(self, score: float | None, epoch: int) -> bool:
-        "Take in a new score; True if it is the best. None (see `deciding_score`) decides nothing and is not counted."
+    def update(self, score: float | None, epoch: int, ties: bool = False) -> bool:
+        """Take in a new score; True if it is the best, with `ties` also as good as the best.
+
+        None (see `deciding_score`) decides nothing and is not counted.
+        """
         if score is None:
             return False
-        if self.score is None or score > self.score:
+        if self.score is None or score > self.score or (ties and score == self.score):
             self.score, self.epoch, self.since = score, epoch, 0
             return True
         self.since += 1
@@ -64,19 +68,16 @@ def deciding_score(scores: dict, cfg: TrainConfig) -> float | None:
 # %% ../../nbs/training/01_callbacks.ipynb #cell-020
 def evaluation_due(cfg: TrainConfig, epoch: int) -> bool:
     "Whether `run_eval` scores the validation images after epoch `epoch` (from 1)."
-    return (
-        cfg.run_eval
-        and epoch >= cfg.eval_start_epoch
-        and (epoch - max(cfg.eval_start_epoch, 1)) % cfg.eval_interval == 0
-    )
+    first = cfg.eval_start_epoch if cfg.protocol == "zoo" else max(cfg.eval_start_epoch, 1)
+    return cfg.run_eval and epoch >= cfg.eval_start_epoch and (epoch - first) % cfg.eval_interval == 0
 
 # %% ../../nbs/training/01_callbacks.ipynb #cell-006
 class Progress(Callback):
-    "Logs how far the training is: the zoo's line for each step and epoch, a line to read every `every` seconds."
+    "Logs how far the training is: a line to read every `every` seconds."
 
     def __init__(self, every: float = 10.0):
         self.every, self.printed = every, time.perf_counter()
-        self.durations, self.recent = [], deque(maxlen=50)
+        self.recent = deque(maxlen=50)
 
     def on_fit_begin(self, trainer) -> None:
         if trainer.epoch < trainer.cfg.num_epochs:
@@ -84,25 +85,60 @@ class Progress(Callback):
         self.printed = time.perf_counter()
 
     def on_step_end(self, trainer, loss: float) -> None:
-        self.durations.append(trainer.step_seconds)
         self.recent.append(trainer.step_seconds)
-        done = trainer.epoch * trainer.steps_per_epoch + trainer.step
-        speed = _images(trainer) / max(trainer.step_seconds, 1e-9)
-        trainer.run.log(f"step: {done}, loss is {loss}, fps is {speed}", echo=False)
         due = time.perf_counter() - self.printed >= self.every
         if due and trainer.step < trainer.steps_per_epoch and len(self.recent) > 1:
             self.printed = time.perf_counter()
             # The median: the first step, which compiles, does not disturb it.
             trainer.run.log(_progress_line(trainer, loss, median_low(self.recent)))
 
+# %% ../../nbs/training/01_callbacks.ipynb #cell-b4a29009
+class ZooLines(Callback):
+    "Logs the lines that the zoo prints, for scripts that look for them."
+
+    def __init__(self):
+        self.durations = []
+
+    def on_fit_begin(self, trainer) -> None:
+        _log_zoo(trainer, f"dataset length is: {trainer.steps_per_epoch}")
+        _log_zoo(trainer, "============== Starting Training ==============")
+
+    def on_step_end(self, trainer, loss: float) -> None:
+        self.durations.append(trainer.step_seconds)
+        speed = _images(trainer) / max(trainer.step_seconds, 1e-9)
+        _log_zoo(trainer, f"step: {trainer.step}, loss is {loss}, fps is {speed}")
+
     def on_epoch_end(self, trainer, row: dict, scores: dict | None) -> None:
         total = sum(self.durations)
         fps = _images(trainer) * len(self.durations) / max(total, 1e-9)
-        trainer.run.log(
-            f"epoch: {trainer.epoch}, avg loss:{row['loss']:.4f}, total cost: {total:.3f} s, per step fps:{fps:5.3f}",
-            echo=False,
-        )
+        cost = f"total cost: {total:.3f} s, per step fps:{fps:5.3f}"
+        _log_zoo(trainer, f"epoch: {trainer.epoch:3d}, avg loss:{row['loss']:.4f}, {cost}")
         self.durations = []
+        if scores:
+            _log_zoo_scores(trainer, scores[trainer.cfg.eval_metrics])
+
+    def on_fit_end(self, trainer, scores: dict | None, error: BaseException | None) -> None:
+        if error is None:
+            _log_zoo_end(trainer)
+
+# %% ../../nbs/training/01_callbacks.ipynb #cell-ad9cefd8
+def _log_zoo(trainer, line: str) -> None:
+    trainer.run.log(line, echo=trainer.cfg.protocol == "zoo")
+
+# %% ../../nbs/training/01_callbacks.ipynb #cell-e64e1129
+def _log_zoo_scores(trainer, score: float | None) -> None:
+    _log_zoo(trainer, f"epoch: {trainer.epoch}, {trainer.cfg.eval_metrics}: {score}")
+    if trainer.best.epoch == trainer.epoch:
+        _log_zoo(trainer, f"update best result: {score}")
+        _log_zoo(trainer, f"update best checkpoint at: {trainer.run.checkpoints / 'best.ckpt'}")
+
+# %% ../../nbs/training/01_callbacks.ipynb #cell-e18974f5
+def _log_zoo_end(trainer) -> None:
+    metric, best = trainer.cfg.eval_metrics, trainer.best
+    if trainer.cfg.run_eval:
+        told = f"the best {metric} is: {best.score}, the best {metric} epoch is {best.epoch}"
+        _log_zoo(trainer, f"End training, {told}")
+    _log_zoo(trainer, "============== End Training ==============")
 
 # %% ../../nbs/training/01_callbacks.ipynb #cell-031
 def _images(trainer) -> int:
@@ -119,11 +155,26 @@ def _progress_line(trainer, loss: float, pace: float) -> str:
         f"{_images(trainer) / pace:.1f} images/s  {duration(pace * left)} left"
     )
 
+# %% ../../nbs/training/01_callbacks.ipynb #cell-d975df23
+_MOST_WRITTEN = 4 * 10**9  # bytes of numbered checkpoints in a run with `checkpoint_interval: auto`
+
+# %% ../../nbs/training/01_callbacks.ipynb #cell-9b8ab4ae
+def checkpoint_interval(cfg: TrainConfig, size: int) -> int:
+    "Epochs between two numbered checkpoints of `size` bytes each."
+    if isinstance(cfg.checkpoint_interval, int):
+        return cfg.checkpoint_interval
+    return max(1, math.ceil(cfg.num_epochs * size / _MOST_WRITTEN))
+
+# %% ../../nbs/training/01_callbacks.ipynb #cell-3c9af930
+def checkpoints_kept(cfg: TrainConfig) -> int:
+    "How many numbered checkpoints a run keeps, the newest."
+    return 1 if cfg.checkpoint_interval == "end" else cfg.keep_checkpoint_max
+
 # %% ../../nbs/training/01_callbacks.ipynb #cell-034
 class Checkpoints(Callback):
-    """Saves a numbered checkpoint after each epoch, and the best network as best.ckpt.
+    """Saves numbered checkpoints, as often as `checkpoint_interval` says, and the best network as best.ckpt.
 
-    Of the numbered ones the newest `keep_checkpoint_max` are kept.
+    Of the numbered ones the newest `keep_checkpoint_max` are kept, with `checkpoint_interval: end` the newest alone.
     """
 
     def on_epoch_end(self, trainer, row: dict, scores: dict | None) -> None:
@@ -132,8 +183,14 @@ class Checkpoints(Callback):
         # The best one first: a run that is killed in between comes here again and writes the same best.ckpt.
         if trainer.best.epoch == trainer.epoch:
             save_checkpoint(trainer.run.checkpoints / "best.ckpt", trainer.net, state=trainer.state())
-        trainer.save(trainer.epoch, trainer.steps_per_epoch)
-        prune_checkpoints(trainer.run.checkpoints, trainer.cfg.keep_checkpoint_max)
+        if trainer.epoch % trainer.interval == 0 or trainer.epoch == trainer.cfg.num_epochs:
+            trainer.save_epoch()
+
+    def on_fit_end(self, trainer, scores: dict | None, error: BaseException | None) -> None:
+        "What an early stop, or Ctrl-C between two epochs, would leave unsaved."
+        whole = trainer.epoch and not trainer.step and (error is None or isinstance(error, KeyboardInterrupt))
+        if whole and (trainer.ranks.is_main or not trainer.cfg.is_save_on_master):
+            trainer.save_epoch()
 
 # %% ../../nbs/training/01_callbacks.ipynb #cell-035
 def write_history(run: Run, history: list[dict]) -> None:

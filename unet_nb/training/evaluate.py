@@ -7,17 +7,20 @@ __all__ = ['OnImage', 'score_image', 'evaluate', 'PredictionFigures', 'ObjectSco
            'evaluate_checkpoint', 'score_levels']
 
 # %% ../../nbs/training/04_evaluate.ipynb #cell-003
+import math
 import time
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
-from ..config.jobs import EvaluateConfig, PredictConfig, SampleConfig, ScoringConfig
+from ..config.jobs import EvaluateConfig, PredictConfig, SampleConfig, ScoringConfig, ways_text
 from ..core.files import write_json
 from ..core.tables import Scores
 from ..data.pipeline import load_split, resized_mask
 from ..data.samples import ImageSet, Sample
 from ..data.sources import source_of
+from ..data.zoo import reads_folders
 from ..figures.plots import levels_figure, prediction_figure, prediction_path, save_figure
 from ..figures.report import reported
 from ..inference.predict import predict_network_scale, to_size
@@ -26,7 +29,7 @@ from ..metrics.objects import object_scores, split_objects
 from ..metrics.overlap import confusion, dataset_scores, defined_mean, plain_score, zoo_scores
 from ..models.function import as_function
 from ..models.registry import count_parameters, create_model
-from ..runs.checkpoint import Checkpoint, load_network
+from ..runs.checkpoint import Checkpoint, load_network, warn_of_foreign
 from ..runs.folder import Run
 from ..runtime.device import setup_device
 from ..runtime.ranks import Ranks
@@ -40,16 +43,41 @@ def score_image(forward: Forward, cfg: PredictConfig, sample: Sample) -> tuple[d
     """
     p = predict_network_scale(forward, cfg, sample.image)
     native = to_size(p, sample.mask.shape)
-    if cfg.crop_size or cfg.eval_resize:
-        p, mask = native, sample.mask
+    if cfg.protocol == "zoo" and not cfg.crop_size:
+        dice, iou = _scores_as_zoo(cfg, p, sample)
     else:
-        mask = resized_mask(cfg, sample.mask)
-    dice, iou = zoo_scores(p, mask, cfg.include_background, cfg.eval_activate.lower(), cfg.ignore_index)
+        own = cfg.crop_size or cfg.eval_resize
+        q, mask = (native, sample.mask) if own else (p, resized_mask(cfg, sample.mask))
+        dice, iou = zoo_scores(q, mask, cfg.include_background, cfg.eval_activate.lower(), cfg.ignore_index)
     return (
         {"dice_coeff": dice, "iou": iou},
         confusion(native.argmax(0), sample.mask, cfg.num_classes, cfg.ignore_index),
         native,
     )
+
+# %% ../../nbs/training/04_evaluate.ipynb #cell-290e88c3
+def _zoo_answer(cfg: PredictConfig, probabilities: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """What the zoo scores of an answer, probabilities (K, h, w): float32 (K, H, W), at `size` with `eval_resize`.
+
+    Probabilities as they are, or cut to 8 bits and resized; or 0 and 1 for classes that are decided first.
+    """
+    if cfg.eval_activate == "Argmax":
+        decided = probabilities.argmax(0) == np.arange(len(probabilities))[:, None, None]
+        planes, how, scale = decided.astype(np.uint8), cv2.INTER_NEAREST, 1
+    else:
+        planes, how, scale = (probabilities * np.float32(255)).astype(np.uint8), cv2.INTER_LINEAR, 255
+    if not cfg.eval_resize:
+        return planes.astype(np.float32) if cfg.eval_activate == "Argmax" else probabilities
+    return np.stack([cv2.resize(plane, size[::-1], interpolation=how) for plane in planes]).astype(np.float32) / scale
+
+# %% ../../nbs/training/04_evaluate.ipynb #cell-5c97c0c8
+def _scores_as_zoo(cfg: PredictConfig, probabilities: np.ndarray, sample: Sample) -> tuple[float, float]:
+    "Dice and IoU of one image to the zoo's last number."
+    at_own_size = cfg.eval_resize and reads_folders(cfg)
+    mask = sample.mask if at_own_size else resized_mask(cfg, sample.mask)
+    answer = _zoo_answer(cfg, probabilities, mask.shape)
+    dice, iou = zoo_scores(answer, mask, cfg.include_background, "softmax", cfg.ignore_index)
+    return (0.0, 0.0) if math.isnan(dice) else (dice, iou)
 
 # %% ../../nbs/training/04_evaluate.ipynb #cell-012
 OnImage = Callable[[Sample, np.ndarray, dict], None]
@@ -181,6 +209,8 @@ def evaluate_checkpoint(cfg: EvaluateConfig, checkpoint: Checkpoint, run: Run) -
         _, val = load_split(cfg)
         net = create_model(cfg)
         load_network(net, checkpoint)
+        run.log(ways_text(cfg), echo=cfg.protocol == "zoo")
+        warn_of_foreign(run, cfg, checkpoint)
         write_json(run.path / "split.json", {"val": val.ids})
         facts = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.state.get("epoch")}
         if cfg.geometry.levels and cfg.use_ds and not cfg.level:

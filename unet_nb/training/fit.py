@@ -22,7 +22,7 @@ from mindspore import nn, ops
 
 # %% ../../nbs/training/05_fit.ipynb #cell-081
 from ..config.groups import ConfigError, OptimizerParams
-from ..config.jobs import TrainConfig
+from ..config.jobs import TrainConfig, ways_text
 from ..core.files import file_digest, read_json, write_json
 from ..core.scaling import Scaling, fits, number_kind
 from ..data.doctor import quick_checks
@@ -49,6 +49,7 @@ from unet_nb.runs.checkpoint import (
     newest_intact,
     prune_checkpoints,
     save_checkpoint,
+    warn_of_foreign,
 )
 from ..runs.folder import Run, reopen, version_changes
 
@@ -70,8 +71,11 @@ from unet_nb.training.callbacks import (
     History,
     Progress,
     StopRequest,
+    ZooLines,
     check_loss,
     check_weights,
+    checkpoint_interval,
+    checkpoints_kept,
     deciding_score,
     evaluation_due,
     write_history,
@@ -207,7 +211,7 @@ def _check_batch_norm(cfg: TrainConfig, net: SegmentationNet) -> None:
     norms = any(isinstance(cell, nn.BatchNorm2d) for _, cell in net.cells_and_names())
     if not norms or images > 1 or any(side > net.divisor for side in size):
         return
-    batch = "distribute_batchsize" if cfg.run_distribute else "batch_size"
+    batch = cfg.batch_name
     ways = [f"{name}: {[2 * side for side in size]}", f"{batch}: {2 * cfg.accumulation_steps}"]
     if cfg.accumulation_steps > 1:
         ways.append("accumulation_steps: 1")
@@ -257,6 +261,13 @@ class Trainer:
             "config": self.cfg.model_dump(),
         }
 
+# %% ../../nbs/training/05_fit.ipynb #cell-2421457b
+@patch(as_prop=True)
+def interval(self: Trainer) -> int:
+    "Epochs between two numbered checkpoints."
+    params = [*self.net.get_parameters(), *self.optimizer.get_parameters()]
+    return checkpoint_interval(self.cfg, sum(p.nbytes for p in params))
+
 # %% ../../nbs/training/05_fit.ipynb #cell-066
 @patch
 def end_step(self: Trainer, loss: float, seconds: float) -> None:
@@ -284,7 +295,7 @@ def add_row(self: Trainer, loss: float, scores: dict | None) -> dict:
     row["seconds"] = round(self.seconds, 2)
     if scores:
         row |= {k: scores[k] for k in ("dice_coeff", "iou", "mean_dice", "mean_iou")}
-        self.best.update(deciding_score(scores, self.cfg), self.epoch)
+        self.best.update(deciding_score(scores, self.cfg), self.epoch, ties=self.cfg.protocol == "zoo")
     self.history.append(row)
     return row
 
@@ -294,6 +305,15 @@ def save(self: Trainer, epoch: int, step: int) -> None:
     "Save everything as the checkpoint after step `step` of epoch `epoch` (from 1)."
     path = self.run.checkpoints / checkpoint_name(self.cfg.model_name, epoch, step)
     save_checkpoint(path, self.net, self.optimizer, self.state())
+
+# %% ../../nbs/training/05_fit.ipynb #cell-0210b23f
+@patch
+def save_epoch(self: Trainer) -> None:
+    "Save the state after the last complete epoch, unless that is done, and delete what `cfg` does not keep."
+    folder, last = self.run.checkpoints, checkpoint_name(self.cfg.model_name, self.epoch, self.steps_per_epoch)
+    if not (folder / last).is_file():
+        self.save(self.epoch, self.steps_per_epoch)
+    prune_checkpoints(folder, checkpoints_kept(self.cfg))
 
 # %% ../../nbs/training/05_fit.ipynb #cell-070
 @patch
@@ -330,7 +350,7 @@ def resume_from(self: Trainer, run: Run) -> bool:
     if self.history:
         write_history(run, self.history)  # no rows after the checkpoint
     if checkpoint and checkpoint.path == list_checkpoints(run.checkpoints)[-1]:
-        prune_checkpoints(run.checkpoints, self.cfg.keep_checkpoint_max)  # killed before it could
+        prune_checkpoints(run.checkpoints, checkpoints_kept(self.cfg))  # killed before it could
     where = f"step {self.step} of epoch {self.epoch + 1}" if self.step else f"epoch {self.epoch}"
     run.log(f"goes on after {where}, from {Path(path).name}")
     if changes := version_changes(run):
@@ -346,12 +366,13 @@ def resume(self: Trainer) -> str:
     "Load `resume_ckpt`; returns what was taken from it, in words. Raises ConfigError when no epoch is left to train."
     folder = fetch_checkpoint(self.cfg, self.cfg.resume_ckpt)
     checkpoint = load_checkpoint(find_checkpoint(folder, prefer_best=self.cfg.transfer_training))
+    warn_of_foreign(self.run, self.cfg, checkpoint)
     self.scaling = checkpoint.scaling
     if self.cfg.transfer_training:
         left_out = load_network(self.net, checkpoint, self.cfg.filter_weight)
         return f"weights from {checkpoint.path}, without {', '.join(left_out) or 'leaving any out'}"
     if not self.load(checkpoint):
-        return f"weights from {checkpoint.path} (it holds no optimiser state, training starts at epoch 1)"
+        return f"weights from {checkpoint.path}, {_left_behind(checkpoint)}; training starts at epoch 1"
     if self.epoch >= self.cfg.num_epochs:
         raise ConfigError(
             f"resume_ckpt: {checkpoint.path} has trained {self.epoch} of {self.cfg.num_epochs} epochs; "
@@ -359,6 +380,13 @@ def resume(self: Trainer) -> str:
         )
     self.source = next((folder for folder in checkpoint.path.parents if (folder / DATA_FILES).is_file()), None)
     return f"goes on after epoch {self.epoch} of {checkpoint.path}"
+
+# %% ../../nbs/training/05_fit.ipynb #cell-77872182
+def _left_behind(checkpoint: Checkpoint) -> str:
+    "Why a training that starts from `checkpoint` has its weights only."
+    if any(name.startswith("moment1.") for name in checkpoint.params):
+        return "whose optimiser state is left, as in the zoo: it does not say in which epoch it was written"
+    return "which holds no optimiser state"
 
 # %% ../../nbs/training/05_fit.ipynb #cell-073
 @patch
@@ -454,16 +482,17 @@ def _stop(trainer: Trainer) -> None:
     if trainer.step and trainer.ranks.size == 1:
         trainer.save(trainer.epoch + 1, trainer.step)
         raise KeyboardInterrupt(f"stopped after step {trainer.step} of epoch {trainer.epoch + 1}, which is saved")
-    if trainer.epoch:
-        raise KeyboardInterrupt(f"stopped; everything up to the end of epoch {trainer.epoch} is saved")
-    raise KeyboardInterrupt("stopped in the first epoch")
+    saved = trainer.epoch - (trainer.epoch % trainer.interval if trainer.step else 0)
+    if saved:
+        raise KeyboardInterrupt(f"stopped; everything up to the end of epoch {saved} is saved")
+    raise KeyboardInterrupt("stopped before the first checkpoint")
 
 # %% ../../nbs/training/05_fit.ipynb #cell-074
 def default_callbacks(cfg: TrainConfig) -> list[Callback]:
     "What happens around every training, in this order; a profiler and a tracker where `cfg` asks for them."
     profiler = [Profiler(cfg.profile_steps)] if cfg.enable_profiling else []
     tracker = [Tracker()] if cfg.tracker != "none" else []
-    return [*profiler, Progress(), Checkpoints(), History(), *tracker, CollapseWarning(), EarlyStopping()]
+    return [*profiler, Progress(), ZooLines(), Checkpoints(), History(), *tracker, CollapseWarning(), EarlyStopping()]
 
 # %% ../../nbs/training/05_fit.ipynb #cell-034
 def fit(
@@ -472,6 +501,7 @@ def fit(
     callbacks: Iterable[Callback] = (),
     *,
     on_step: Callable[[Trainer, float], None] | None = None,
+    batches: Callable[..., TrainBatches] = TrainBatches,  # makes them from (cfg, images, rank, ranks)
 ) -> Run:
     """Train a network as `cfg` says, score it on the held-out images, and return the run folder that holds everything.
 
@@ -487,9 +517,9 @@ def fit(
     run = _open_run(cfg, run)
     events = Callbacks([*default_callbacks(cfg), yours, *last])
     with run.listening(events.on_log), reported(run):
-        trainer, batches, val = _prepare(cfg, run)
+        trainer, made, val = _prepare(cfg, run, batches)
         with _fit_events(trainer, events) as result:
-            result |= _finish(trainer, train_epochs(trainer, batches, val, events), val)
+            result |= _finish(trainer, train_epochs(trainer, made, val, events), val)
         run.set_status("done")
     return run
 
@@ -507,7 +537,9 @@ def _fit_events(trainer: Trainer, events: Callback) -> Iterator[dict]:
     events.on_fit_end(trainer, scores, None)
 
 # %% ../../nbs/training/05_fit.ipynb #cell-076
-def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSet]:
+def _prepare(
+    cfg: TrainConfig, run: Run, create_batches: Callable[..., TrainBatches]
+) -> tuple[Trainer, TrainBatches, ImageSet]:
     "Network, batches and held-out images, with the training where it starts or goes on; checked before the first step."
     setup_device(cfg)
     ranks = join_ranks(cfg)
@@ -519,7 +551,7 @@ def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSe
     _save_digests(run, digests)
     if source_of(cfg).read_on_demand:
         quick_checks(train, val, cfg.num_classes, cfg.ignore_index, log=run.log)
-    batches = TrainBatches(cfg, train, ranks.rank, ranks.size)
+    batches = create_batches(cfg, train, ranks.rank, ranks.size)
     trainer = Trainer(cfg, len(batches), ranks, run)
     parameters = sum(p.size for p in trainer.net.trainable_params())
     run.log(
@@ -527,6 +559,7 @@ def _prepare(cfg: TrainConfig, run: Run) -> tuple[Trainer, TrainBatches, ImageSe
         f"{cfg.num_epochs} epochs of {len(batches)} steps, batch {batches.batch}"
         f"{f' on each of {ranks.size} ranks' if ranks.size > 1 else ''}"
     )
+    run.log(ways_text(cfg), echo=cfg.protocol == "zoo")
     if not trainer.resume_from(run) and cfg.resume:
         run.log(f"resume: {trainer.resume()}")
         if trainer.source:
