@@ -271,6 +271,16 @@ def test_images_elsewhere(tmp_path):
     prepared(tmp_path / "drawn", tmp_path, options=ReadOptions(images_path=FIXTURES / "labelme"))
 
 
+def test_a_packed_file_beside_its_image(folder, tmp_path):
+    "QuPath packs its GeoJSON on request; the words say how it is read, literally."
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        archive.write(FIXTURES / "qupath/a.geojson", "a.geojson")
+    assert "images_path" in refused(folder, tmp_path / "kit")
+    assert "images_path" in refused(folder / "a.zip", tmp_path / "kit")
+    _, mask, _ = prepared(folder / "a.zip", tmp_path, options=ReadOptions(images_path=folder))
+    np.testing.assert_array_equal(mask, expected()[0])
+
+
 def test_pages_of_a_stack(tmp_path):
     "ROIs of a stack stand on their page; position 0 is every page."
     import roifile

@@ -275,11 +275,10 @@ def image_of(file: Path, index: ImageIndex) -> Path:
     beside = [i for i in index.images if i.parent == file.parent and i != file]
     if not found and not stem and len(beside) == 1:
         return beside[0]
+    if not index.images:
+        raise DataError("missing-image", f"{file}: there are no images beside it; say with images_path where they are")
     many = f"{len(found)} images are called so" if found else "there is no image of that name"
-    message = (
-        f"{file}: {many}; name it as its image, "
-        f"{(beside or index.images or [Path('image.tif')])[0].stem}{file.suffix} for example"
-    )
+    message = f"{file}: {many}; name it as its image, {(beside or index.images)[0].stem}{file.suffix} for example"
     raise DataError("ambiguous" if found else "missing-image", message)
 
 # %% ../../nbs/data/16_annotated.ipynb #cell-029

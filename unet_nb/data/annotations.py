@@ -203,6 +203,8 @@ def _recognise_pictures(source: Path) -> Recognised:
         return Recognised("labels", READERS["labels"][0], tuple(str(p.relative_to(source)) for p in pairs.values()))
     kinds = "; ".join(words for words, _ in READERS.values())
     seen = f"{len(index.images)} images and no annotations" if index else "a file of no known kind"
+    if packed := [path.name for path in list_files(source, (".zip",))] if index else []:
+        seen += f", but the archive {packed[0]}: if it is an export, give that file, with images_path for the images"
     raise DataError(
         "layout",
         f"{source}: {seen}. Known are: {kinds}. For label images, label_suffix says what follows an image's name",

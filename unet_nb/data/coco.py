@@ -289,6 +289,7 @@ def _read_coco_file(path: Path, index: ImageIndex, options: ReadOptions = ReadOp
         unlabelled > 0
     )
     notes += [f"{strays} annotations are left out, the file does not define their images"] * (strays > 0)
+    notes += ["Label Studio leaves brushes out of COCO; if somebody used them, export JSON"] * (tool == "Label Studio")
     return Annotations(f"COCO ({tool})" if tool else "COCO", path, images, _classes(data, names), notes=notes)
 
 # %% ../../nbs/data/20_coco.ipynb #cell-028
