@@ -9,7 +9,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 COPY . /src
-RUN pip install --no-cache-dir /src && rm -rf /src
+RUN pip install --no-cache-dir '/src[train]' && rm -rf /src
 
 # Jupyter's kernels and MindSpore's caches need a home that any user may write to.
 ENV HOME=/tmp

@@ -39,6 +39,10 @@ class BuildWithNotebooks(build_py):
                 self.copy_file(str(file), str(target))
 
 
+EXTRAS = ("train", "coco", "annotations", "storage", "cluster", "mlflow", "tensorboard", "docs", "bench")
+extras = {name: cfg[f"{name}_requirements"].split() for name in EXTRAS}
+extras["dev"] = extras["train"] + cfg["dev_requirements"].split()
+
 setup(
     name=cfg["lib_name"],
     version=cfg["version"],
@@ -52,10 +56,7 @@ setup(
     package_dir={"": "."},
     cmdclass={"build_py": BuildWithNotebooks},
     install_requires=cfg["requirements"].split(),
-    extras_require={
-        name: cfg[f"{name}_requirements"].split()
-        for name in ("dev", "coco", "annotations", "storage", "cluster", "mlflow", "tensorboard", "docs", "bench")
-    },
+    extras_require=extras,
     python_requires=f">={cfg['min_python']},<{cfg['max_python_exclusive']}",
     entry_points={
         "console_scripts": cfg["console_scripts"].split(),

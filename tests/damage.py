@@ -67,6 +67,7 @@ def originals(folder: Path) -> None:
         demo_slices=5,
         demo_size=64,
         crop_size=[64, 64],
+        scaling="type",
         output_path=str(folder / "runs"),
     )
     exported = ExportConfig.of(cfg, height=64, width=64)

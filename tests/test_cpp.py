@@ -50,7 +50,13 @@ def write(program, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("model")
     cfg = ExportConfig(
-        base_channels=8, depth=1, num_channels=3, channel_order="BGR", crop_size=[64, 64], file_format="ONNX"
+        base_channels=8,
+        depth=1,
+        num_channels=3,
+        channel_order="BGR",
+        crop_size=[64, 64],
+        file_format="ONNX",
+        scaling="type",
     )
     ms.set_seed(0)
     net = create_model(cfg).set_train(False)

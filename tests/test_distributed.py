@@ -92,6 +92,8 @@ def two(tmp_path_factory) -> Path:
 
 def test_both_ranks_hold_the_same_network_and_leave_their_notebooks(two):
     assert_same(weights(two), weights(two / "ranks/1"))
+    seen = [(folder / "preprocessing.json").read_text() for folder in (two, two / "ranks/1")]
+    assert seen[0] == seen[1]
     assert (two / "history.csv").read_text().splitlines()[0] == (two / "ranks/1/history.csv").read_text().splitlines()[
         0
     ]

@@ -12,7 +12,7 @@ import pytest
 from kill_and_resume import COMMAND, Moment, content, differences, kill_and_resume, log_lines, moments, reference, start
 
 from unet_nb.core.files import write_json
-from unet_nb.runs.checkpoint import checkpoint_name, list_checkpoints
+from unet_nb.runs.checkpoint_files import checkpoint_name, list_checkpoints
 from unet_nb.runs.folder import Run, run_state
 from unet_nb.training.fit import fit
 

@@ -23,9 +23,11 @@ CEILINGS = ROOT / "tests/fixtures/ceilings.json"
 SLOW_HELP = "the command's help and completion must not wait for pandas, papermill or MindSpore"
 SLOW_VIEWS = "the pictures of data and augmentation must not wait for MindSpore"
 SLOW_LAUNCH = "papermill starts the kernel that loads MindSpore; the process that starts it needs none"
+SLOW_NETWORK = "a prediction that finds the ONNX form, and the scores of an exported file, start no MindSpore"
 SLOW_PLAN = "the words of a plan and the table of a benchmark are made where MindSpore is not loaded"
 # Imports inside a function, each with its reason. An entry that is no longer needed fails too.
 LATE = {
+    ("cli.command", "config.cells"): SLOW_HELP,
     ("cli.command", "config.groups"): SLOW_HELP,
     ("cli.command", "config.jobs"): SLOW_HELP,
     ("cli.command", "config.recipes"): SLOW_HELP,
@@ -38,6 +40,7 @@ LATE = {
     ("cli.command", "data.doctor"): SLOW_HELP,
     ("cli.command", "data.pairs"): SLOW_HELP,
     ("cli.command", "data.sources"): SLOW_HELP,
+    ("cli.command", "exporting.steps"): SLOW_HELP,
     ("cli.command", "figures.plots"): SLOW_HELP,
     ("cli.command", "inference.files"): SLOW_HELP,
     ("cli.command", "interactive.start"): SLOW_HELP,
@@ -45,8 +48,11 @@ LATE = {
     ("cli.command", "runs.processes"): SLOW_HELP,
     ("cli.command", "runtime.device"): SLOW_HELP,
     ("cli.command", "studies.distributed"): SLOW_HELP,
+    ("cli.command", "studies.launch"): SLOW_HELP,
     ("cli.command", "studies.plan"): SLOW_HELP,
+    ("cli.command", "studies.selfcheck"): SLOW_HELP,
     ("cli.command", "studies.sweep"): SLOW_HELP,
+    ("inference.files", "inference.onnx_form"): SLOW_NETWORK,
     ("interactive.explore", "inference.files"): SLOW_VIEWS,
     ("interactive.explore", "studies.compare"): SLOW_VIEWS,
     ("interactive.explore", "training.evaluate"): SLOW_VIEWS,
@@ -65,8 +71,14 @@ LATE = {
     ("studies.plan", "runtime.device"): SLOW_PLAN,
     ("studies.plan", "training.evaluate"): SLOW_PLAN,
     ("studies.plan", "training.fit"): SLOW_PLAN,
+    ("training.evaluate", "models.function"): SLOW_NETWORK,
+    ("training.evaluate", "models.registry"): SLOW_NETWORK,
+    ("training.evaluate", "runs.checkpoint"): SLOW_NETWORK,
 }
-WITHOUT_MINDSPORE = ("core", "config", "metrics", "figures", "inference.predictor", "onnx_infer")
+WITHOUT_MINDSPORE = (
+    "core config metrics figures inference.tiling inference.predict inference.predictor inference.files "
+    "training.evaluate exporting.infer onnx_infer"
+).split()
 
 
 class Arrow(NamedTuple):

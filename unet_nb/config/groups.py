@@ -18,26 +18,19 @@ from pydantic.fields import FieldInfo
 from .datasets import DatasetName
 from .geometry import NETWORKS, Geometry, geometry_of
 from ..core.colors import PALETTE
-from ..core.errors import ShortTraceback
+from ..core.errors import ConfigError as ConfigError  # jobs and rooms take it from here
 from ..core.reading import check_labels, readings
 from ..core.registry import Registry
 from ..core.scaling import Scaling
 
 # %% auto #0
-__all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'ConfigError', 'Params', 'own_params', 'all_params', 'param',
-           'default_of', 'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'AnnotationParams',
-           'ModelParams', 'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams',
-           'ResumeParams', 'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams',
-           'ColorParams', 'CheckpointParams', 'ExportParams', 'PackageParams', 'ModelFileParams', 'TwoStepParams',
-           'CompareParams', 'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams',
-           'UploadParams', 'FetchParams', 'FetchCheckpointParams']
-
-# %% ../../nbs/config/00_groups.ipynb #cell-006
-class ConfigError(ShortTraceback, ValueError):
-    """A parameter that does not exist, has a wrong value, or does not go with the others.
-
-    The message says which and what to do.
-    """
+__all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'Params', 'own_params', 'all_params', 'param', 'default_of',
+           'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'AnnotationParams', 'ModelParams',
+           'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams',
+           'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ColorParams',
+           'CheckpointParams', 'ExportParams', 'PackageParams', 'ModelFileParams', 'TwoStepParams', 'CompareParams',
+           'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams',
+           'FetchCheckpointParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-007
 GROUPS: list[type[Params]] = []  # in the order of their definition, which is the order in which a reader sees them
@@ -53,7 +46,12 @@ class Params(BaseModel):
 
     heading: ClassVar[str] = ""
     model_config = ConfigDict(
-        extra="forbid", validate_assignment=True, protected_namespaces=(), allow_inf_nan=False, str_max_length=4096
+        extra="forbid",
+        validate_assignment=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        str_max_length=4096,
+        defer_build=True,  # what a group of a job checks is put together when it is first used, not at the import
     )
 
     @classmethod

@@ -14,7 +14,7 @@ import yaml
 from fastcore.basics import patch
 from pydantic import PrivateAttr, ValidationError, model_validator
 
-from .datasets import class_names, data_name
+from .datasets import class_names, data_name, dataset_of
 from .geometry import crop_error, level_error, size_error
 from unet_nb.config.groups import (
     ColorParams,
@@ -194,6 +194,11 @@ class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
     def class_names(self) -> list[str]:
         "Names of the classes for tables and exported files, see `datasets.class_names`."
         return class_names(self)
+
+    @property
+    def size_order(self) -> str:
+        "Whether `image_size` and `crop` are [height, width] (hw) or [width, height] (wh): as the kind of data has it."
+        return dataset_of(self).size_order
 
     def _check_limits(self) -> str | None:
         scaling = Scaling.from_json(self.scaling)

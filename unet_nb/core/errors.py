@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['ShortTraceback', 'short_errors']
+__all__ = ['ShortTraceback', 'ConfigError', 'RunFailed', 'short_errors']
 
 # %% ../../nbs/core/00_errors.ipynb #cell-005
 class ShortTraceback:
@@ -22,6 +22,17 @@ class ShortTraceback:
 
     def _render_traceback_(self) -> list[str]:
         return _short_traceback(self)
+
+# %% ../../nbs/core/00_errors.ipynb #cell-200
+class ConfigError(ShortTraceback, ValueError):
+    """A parameter that does not exist, has a wrong value, or does not go with the others.
+
+    The message says which and what to do.
+    """
+
+# %% ../../nbs/core/00_errors.ipynb #cell-201
+class RunFailed(ShortTraceback, RuntimeError):
+    "A run notebook stopped with an error; the message is the notebook's, and says where the run folder is."
 
 # %% ../../nbs/core/00_errors.ipynb #cell-006
 def _short_traceback(error: BaseException) -> list[str]:

@@ -27,7 +27,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield beside
-        with open(beside, "rb") as f:
+        with open(beside, "rb+" if os.name == "nt" else "rb") as f:  # Windows: only one who may write
             os.fsync(f.fileno())
         os.replace(beside, path)
     finally:

@@ -7,7 +7,6 @@ __all__ = ['FileLock', 'sole_writer']
 
 # %% ../../nbs/core/09_locks.ipynb #cell-002
 import errno
-import fcntl
 import os
 import socket
 import time
@@ -17,33 +16,112 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
 
-from fastcore.basics import patch
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+    import msvcrt
 
 # %% ../../nbs/core/09_locks.ipynb #cell-005
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
-def _flock(file: IO, kind: int) -> bool | None:
+def _flock(file: IO, shared: bool = False) -> bool | None:
     "Try to lock an open file: False if another opening has the lock, None on a disk that knows no locks."
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        if fcntl:
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        else:
+            file.seek(2**30)  # nobody may read a byte that is locked there
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            file.seek(0)
     except OSError as e:
+        if isinstance(e, BlockingIOError) or not fcntl:
+            return False
         if e.errno not in _NO_LOCKS:
             raise
         return None
     return True
 
+# %% ../../nbs/core/09_locks.ipynb #cell-007
+def _unusable(path: Path, error: OSError) -> OSError:
+    "The same error in words."
+    if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+        why = "it is a link or no file, and links are not followed; delete it"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        why = f"{error.strerror}; use a folder that you can write to, or delete the lock where nobody works any more"
+    else:
+        why = error.strerror
+    said = type(error)(f"the lock {path} cannot be used: {why}")
+    said.errno = error.errno  # tells a full disk; as an argument it would stand in the text
+    return said
+
+# %% ../../nbs/core/09_locks.ipynb #cell-008
+# Links are not followed, a pipe is not waited for; Windows knows neither, and asks for bytes.
+_CAREFUL = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+
+
+def _open_lock(path: Path) -> tuple[IO, bool]:
+    "The file of a lock, opened for writing, and whether it was made just now. Links are not followed."
+    flags = os.O_RDWR | os.O_CREAT | _CAREFUL
+    try:
+        try:
+            return open(os.open(path, flags | os.O_EXCL, 0o666), "rb+"), True
+        except FileExistsError:
+            return open(os.open(path, flags, 0o666), "rb+"), False
+    except OSError as e:
+        raise _unusable(path, e) from None
+
+# %% ../../nbs/core/09_locks.ipynb #cell-009
+class _LockFile:  # what a `FileLock` does with its file
+    def __init__(self, path: str | Path):
+        self.path, self._file = Path(path), None
+
+    def _is_current(self, file: IO) -> bool:
+        "Whether an open file is the one that stands at the lock's path; not so when its holder has just removed it."
+        try:
+            return os.path.samestat(os.stat(self.path, follow_symlinks=False), os.fstat(file.fileno()))
+        except FileNotFoundError:
+            return False
+
+    def _try(self) -> bool:
+        "Take the lock if it is free, and write down who has it."
+        file, is_new = _open_lock(self.path)
+        got = _flock(file)
+        if not (is_new if got is None else got) or not self._is_current(file):
+            file.close()
+            return False
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+        with suppress(OSError):  # on a full disk the lock holds all the same
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}".encode())
+            file.flush()
+        self._file = file
+        return True
+
+# %% ../../nbs/core/09_locks.ipynb #cell-010
+def _holder_of(path: Path) -> str | None:
+    "Who has the lock now, this process included, in words; None if nobody does. Writes nothing."
+    try:
+        file = open(os.open(path, os.O_RDONLY | _CAREFUL), "rb")
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        raise _unusable(path, e) from None
+    with file:
+        free = _flock(file, shared=True)
+        said = file.read(200).decode("utf-8", "replace")
+    if free:
+        return None
+    who = "".join(filter(str.isprintable, said)) or "another process"
+    return f"{who} (this disk knows no locks: if that process is gone, delete {path})" if free is None else who
+
 # %% ../../nbs/core/09_locks.ipynb #cell-006
-class FileLock:
+class FileLock(_LockFile):
     """The right of one process at a time, as a lock on the file `path`, which says who has it.
 
     The file is made by `take` and removed by `release`; one that a killed process left is taken over.
     """
-
-    def __init__(self, path: str | Path):
-        self.path, self._file = Path(path), None
 
     @property
     def taken(self) -> bool:
@@ -68,74 +146,9 @@ class FileLock:
             self._file.close()
         self._file = None
 
-# %% ../../nbs/core/09_locks.ipynb #cell-007
-def _unusable(path: Path, error: OSError) -> OSError:
-    "The same error in words."
-    if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
-        why = "it is a link or no file, and links are not followed; delete it"
-    elif error.errno in (errno.EACCES, errno.EPERM):
-        why = f"{error.strerror}; use a folder that you can write to, or delete the lock where nobody works any more"
-    else:
-        why = error.strerror
-    said = type(error)(f"the lock {path} cannot be used: {why}")
-    said.errno = error.errno  # tells a full disk; as an argument it would stand in the text
-    return said
-
-# %% ../../nbs/core/09_locks.ipynb #cell-008
-def _open_lock(path: Path) -> tuple[IO, bool]:
-    "The file of a lock, opened for writing, and whether it was made just now. Links are not followed."
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-    try:
-        try:
-            return open(os.open(path, flags | os.O_EXCL, 0o666), "rb+"), True
-        except FileExistsError:
-            return open(os.open(path, flags, 0o666), "rb+"), False
-    except OSError as e:
-        raise _unusable(path, e) from None
-
-# %% ../../nbs/core/09_locks.ipynb #cell-009
-@patch
-def _is_current(self: FileLock, file: IO) -> bool:
-    "Whether an open file is the one that stands at the lock's path; not so when its holder has just removed it."
-    try:
-        return os.path.samestat(os.stat(self.path, follow_symlinks=False), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
-
-
-@patch
-def _try(self: FileLock) -> bool:
-    "Take the lock if it is free, and write down who has it."
-    file, is_new = _open_lock(self.path)
-    got = _flock(file, fcntl.LOCK_EX)
-    if not (is_new if got is None else got) or not self._is_current(file):
-        file.close()
-        return False
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    with suppress(OSError):  # on a full disk the lock holds all the same
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}".encode())
-        file.flush()
-    self._file = file
-    return True
-
-# %% ../../nbs/core/09_locks.ipynb #cell-010
-@patch
-def holder(self: FileLock) -> str | None:
-    "Who has the lock now, this process included, in words; None if nobody does. Writes nothing."
-    try:
-        file = open(os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
-    except FileNotFoundError:
-        return None
-    except OSError as e:
-        raise _unusable(self.path, e) from None
-    with file:
-        free = _flock(file, fcntl.LOCK_SH)
-        said = file.read(200).decode("utf-8", "replace")
-    if free:
-        return None
-    who = "".join(filter(str.isprintable, said)) or "another process"
-    return f"{who} (this disk knows no locks: if that process is gone, delete {self.path})" if free is None else who
+    def holder(self) -> str | None:
+        "Who has the lock now, this process included, in words; None if nobody does. Writes nothing."
+        return _holder_of(self.path)
 
 # %% ../../nbs/core/09_locks.ipynb #cell-015
 @contextmanager

@@ -11,13 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastcore.basics import patch
-
-# %% ../../nbs/core/09_scaling.ipynb #cell-005
+# %% ../../nbs/core/09_scaling.ipynb #cell-200
 _WAYS = ("auto", "type", "limits", "image")
 _NAMES = ("by", "low", "high", "dtype", "members")
 
-
+# %% ../../nbs/core/09_scaling.ipynb #cell-005
 @dataclass(frozen=True)
 class Scaling:
     """How the numbers of an image become -1 … 1: `by` auto, type, limits (`low`, `high`: a number a channel) or image.
@@ -37,26 +35,23 @@ class Scaling:
             object.__setattr__(self, name, _numbers(getattr(self, name), name))
         _check_scaling(self)
 
-# %% ../../nbs/core/09_scaling.ipynb #cell-016
-@patch
-def to_json(self: Scaling) -> str | dict[str, Any]:
-    "What the parameter `scaling` holds for it: a word, or a table of what is known."
-    if not self.low and not self.dtype:
-        return self.by
-    known = {"by": self.by, "low": list(self.low), "high": list(self.high), "dtype": self.dtype}
-    return {name: value for name, value in known.items() if value} | (
-        {"members": self.members} if self.members > 1 else {}
-    )
+    def to_json(self) -> str | dict[str, Any]:
+        "What the parameter `scaling` holds for it: a word, or a table of what is known."
+        if not self.low and not self.dtype:
+            return self.by
+        known = {"by": self.by, "low": list(self.low), "high": list(self.high), "dtype": self.dtype}
+        return {name: value for name, value in known.items() if value} | (
+            {"members": self.members} if self.members > 1 else {}
+        )
 
-
-@patch(cls_method=True)
-def from_json(cls: Scaling, value: str | Mapping[str, Any]) -> Scaling:
-    "The scaling that a word or table describes. Raises ValueError in words for others."
-    if isinstance(value, str):
-        return cls(by=value)
-    if unknown := [name for name in value if name not in _NAMES]:
-        raise ValueError(f"scaling: there is no {unknown[0]!r} in it; there are {', '.join(_NAMES)}")
-    return cls(**{"by": "limits"} | dict(value))
+    @classmethod
+    def from_json(cls, value: str | Mapping[str, Any]) -> "Scaling":
+        "The scaling that a word or table describes. Raises ValueError in words for others."
+        if isinstance(value, str):
+            return cls(by=value)
+        if unknown := [name for name in value if name not in _NAMES]:
+            raise ValueError(f"scaling: there is no {unknown[0]!r} in it; there are {', '.join(_NAMES)}")
+        return cls(**{"by": "limits"} | dict(value))
 
 # %% ../../nbs/core/09_scaling.ipynb #cell-006
 def _numbers(values: Any, name: str) -> tuple[float, ...]:
@@ -111,6 +106,8 @@ def number_kind(dtype: Any) -> str:
 # %% ../../nbs/core/09_scaling.ipynb #cell-014
 def fits(scaling: Scaling, dtype: Any) -> bool:
     "Whether images of a type can be scaled so, and hold what the training images held."
-    if scaling.by in ("auto", "type"):
+    if scaling.by == "auto":
+        return _type_name(dtype) == "uint8"  # what it means for others is not known before a training begins
+    if scaling.by == "type":
         return _type_name(dtype) in ([scaling.dtype] if scaling.dtype else ["uint8", "uint16"])
     return scaling.by == "image" or not scaling.dtype or number_kind(dtype) == number_kind(scaling.dtype)

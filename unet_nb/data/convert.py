@@ -31,7 +31,7 @@ import numpy as np
 import tifffile
 from fastcore.basics import patch
 
-from ..core.files import read_json, write_json
+from ..core.files import atomic_path, read_json, write_json
 from ..core.text import duration, shortened
 from .images import SUFFIXES, DataError, read_mask
 from .masks import decide_masks, mask_ids, summarize_mask
@@ -79,11 +79,17 @@ def _safe_parts(name: Any) -> tuple[str, ...]:
     return path.parts
 
 # %% ../../nbs/data/07_convert.ipynb #cell-010
-def write_sample(target: Path, id: str, files: dict[str, bytes]) -> None:
+def write_sample(target: Path, id: str, files: dict[str, bytes], beside_originals: bool = False) -> None:
     """Write the files of a sample to `target/id`, all of them or none.
 
-    Raises DataError (exists) where that folder holds something already.
+    Raises DataError (exists) where that folder holds something already, unless the originals lie in it: then the mask,
+    whose presence tells that a sample is finished, is written last.
     """
+    if beside_originals:
+        for name in sorted(files, key=lambda name: name.startswith("mask.")):
+            with atomic_path(target / id / name) as beside:
+                beside.write_bytes(files[name])
+        return
     beside = target / f".partial-{uuid.uuid4().hex}"
     beside.mkdir()
     try:
@@ -261,7 +267,7 @@ def _work(task: Any, target: Path, convert: Callable[[Any], _Converted]) -> _Out
                 counts=np.bincount(read_mask(target / task.id / "mask.png").values.ravel(), minlength=256),
             )
         files, mask, notes, lost = convert(task)
-        write_sample(target, task.id, files)
+        write_sample(target, task.id, files, getattr(task, "source", None) == str(target))
         return _Outcome(task.id, "written", tuple(notes), np.bincount(mask.ravel(), minlength=256), lost)
     except DataError as error:
         return _Outcome(task.id, "missing" if error.code.startswith("missing") else "refused", (str(error),))
@@ -466,6 +472,8 @@ def convert_nuclei(
 ) -> Summary:
     """Convert the layout of the 2018 Data Science Bowl. Masks are 0 and 255 (nucleus), objects numbers from 1.
 
+    With `source` as `target` the files are written beside the originals, as the zoo does; finished samples are kept.
+
     Raises FileNotFoundError or ValueError in words where source or target cannot be used; single samples are counted as
     missing or refused.
     """
@@ -474,8 +482,9 @@ def convert_nuclei(
     if not tasks and not refused:
         raise ValueError(f"{source}: no images here; expected are <id>/images/<id>.png and <id>/masks/*.png")
     recipe = {"kind": "nuclei", "instances": instances}
-    _open_target(target, recipe)
-    log(f"{source}: {len(tasks)} samples")
+    if source != target:
+        _open_target(target, recipe)
+    log(f"{source}: {len(tasks)} samples{' are converted in place' if source == target else ''}")
     return _run(
         tasks,
         partial(_convert_nuclei, keep_instances=instances),
@@ -620,8 +629,12 @@ class _CocoImage:
     objects: tuple[_CocoObject, ...]
 
 # %% ../../nbs/data/07_convert.ipynb #cell-062
-def _class_table(categories: list[dict], coco_classes: Sequence[str]) -> dict[Any, int]:
-    "Category id -> class id, 0 where it was not chosen. Raises ValueError for names that the file does not know."
+def _class_table(categories: list[dict], coco_classes: Sequence[str], log: Callable[[str], Any]) -> dict[Any, int]:
+    """Category id -> class id, 0 where it was not chosen.
+
+    Names that the file does not know get a warning, because no pixel will have their class. Raises ValueError where it
+    knows none.
+    """
     if len(coco_classes) < 2 or len(set(coco_classes)) < len(coco_classes) or len(coco_classes) > 255:
         raise ValueError(
             "coco_classes must hold 2 to 255 different names, the background first; it holds "
@@ -631,9 +644,11 @@ def _class_table(categories: list[dict], coco_classes: Sequence[str]) -> dict[An
     unknown = [name for name in coco_classes[1:] if name not in known]
     if unknown:
         near = difflib.get_close_matches(unknown[0], known, 3) or sorted(known)[:8]
-        raise ValueError(
-            f"coco_classes: the annotation file has no category {unknown[0]!r}; near are {', '.join(near)}"
-        )
+        words = f"coco_classes: the annotation file has no category {unknown[0]!r}; near are {', '.join(near)}"
+        if len(unknown) == len(coco_classes) - 1:
+            raise ValueError(words)
+        others = f", nor {', '.join(map(repr, unknown[1:9]))}" if unknown[1:] else ""
+        log(f"warning: {words}. No pixel will have this class{others}")
     index = {name: i for i, name in enumerate(coco_classes)}
     return {c["id"]: index.get(c["name"], 0) for c in categories}
 
@@ -901,7 +916,7 @@ def convert_coco(
     anno_json, image_dir, target = Path(anno_json), Path(image_dir), Path(target)
     _check_crowd(crowd)
     data = _read_coco(anno_json)
-    table = _class_table(data["categories"], coco_classes)
+    table = _class_table(data["categories"], coco_classes, log)
     if not image_dir.is_dir():
         raise FileNotFoundError(f"{image_dir}: there is no such folder of images")
     objects, lost, notes = _assign(data, table)

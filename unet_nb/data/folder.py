@@ -129,7 +129,7 @@ def load_folder(
 ) -> ImageSet:
     """The samples of a folder, in the order of their ids; files are read when a sample is asked for, and checked then.
 
-    `options` are those of `load_pairs`. Images uint8 or uint16 (H, W) or (H, W, C), masks uint8 (H, W) of class ids.
+    `options` are those of `load_pairs`. Images (H, W) or (H, W, C), masks uint8 (H, W) of class ids.
     Raises FileNotFoundError where no samples are found, DataError for missing or ambiguous files; a sample raises
     DataError or ValueError in words.
     """

@@ -19,17 +19,18 @@ from itertools import product
 from os import PathLike
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import tifffile
-from fastcore.basics import patch
-from PIL import Image
 
 from ..core.errors import ShortTraceback
 from ..core.reading import Reading, name_parameter
 from ..core.text import shortened
+
+if TYPE_CHECKING:
+    from PIL import Image  # only pictures need it, and who predicts TIFF files may not have it
 
 # %% ../../nbs/data/00_images.ipynb #cell-005
 class DataError(ShortTraceback, ValueError):
@@ -119,9 +120,19 @@ _MODES = {
 }  # Pillow's mode: what the values are, how many
 _PILLOW_LIMIT = Lock()
 
+# %% ../../nbs/data/00_images.ipynb #cell-200
+def _pillow():
+    "Pillow's module Image. Raises ValueError in words where it is not installed."
+    try:
+        from PIL import Image
+    except ImportError:
+        raise _Unreadable("pictures (PNG, JPEG, BMP, WebP) are read with Pillow: pip install pillow") from None
+    return Image
+
 # %% ../../nbs/data/00_images.ipynb #cell-017
-def _open_pillow(data: bytes) -> Image.Image:
+def _open_pillow(data: bytes) -> "Image.Image":
     "The picture in `data`, its header read. Pillow's own limit of pixels is replaced by what the bytes can hold."
+    Image = _pillow()
     with _PILLOW_LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -139,7 +150,7 @@ def _open_pillow(data: bytes) -> Image.Image:
     return file
 
 # %% ../../nbs/data/00_images.ipynb #cell-018
-def _decode_pillow(file: Image.Image, data: bytes, bits: int) -> np.ndarray:
+def _decode_pillow(file: "Image.Image", data: bytes, bits: int) -> np.ndarray:
     "The stored values of an open picture, (H, W) or (H, W, C). Raises ValueError where it is cut off."
     file.load()
     if bits == 16 and file.mode != "I;16":
@@ -553,7 +564,7 @@ def _decode_with_pillow(source: Path | bytes, numbers: Sequence[int], page: tiff
         found, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         order = [2, 1, 0, 3][: page.samplesperpixel]
         return np.stack([pages[n][..., order] for n in numbers])
-    with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=("TIFF",)) as file:
+    with _pillow().open(BytesIO(source) if isinstance(source, bytes) else source, formats=("TIFF",)) as file:
         stacked = []
         for number in numbers:
             file.seek(number)
@@ -561,7 +572,7 @@ def _decode_with_pillow(source: Path | bytes, numbers: Sequence[int], page: tiff
     return np.stack(stacked)
 
 # %% ../../nbs/data/00_images.ipynb #cell-066
-def _values_of_pillow(file: Image.Image, page: tifffile.TiffPage) -> np.ndarray:
+def _values_of_pillow(file: "Image.Image", page: tifffile.TiffPage) -> np.ndarray:
     "The values as they are stored: Pillow turns negatives itself."
     values = np.asarray(file.convert("RGB") if file.mode == "YCbCr" else file)
     return np.invert(values) if page.photometric == 0 and file.mode in ("1", "L") else values
@@ -913,9 +924,36 @@ def _say_what_was_done(stored: _Stored, reading: Reading, mask: bool, facts: lis
     if stored.bits not in (8, 16, 32, 64):
         facts.append(f"bits a value: {stored.bits}")
 
+# %% ../../nbs/data/00_images.ipynb #cell-201
+class _Pictures(Sequence):  # the methods of an `ImageFile` that read pixels
+    def __len__(self) -> int:
+        return math.prod(n for _, n in _slices_of(self))
+
+    def __getitem__(self, i: int) -> "Page":
+        return Page(self, range(len(self))[i])
+
+    def page(self, i: int = 0) -> np.ndarray:
+        "Picture `i`, (H, W) or RGB or channels (H, W, C)."
+        return self.window(i, 0, self.shape[0], 0, self.shape[1])
+
+    def single(self) -> np.ndarray:
+        "The one picture. Raises DataError (needs-choice) in words where there are several."
+        return self.page(_one_page(self, None))
+
+    def window(self, i: int, top: int, bottom: int, left: int, right: int) -> np.ndarray:
+        "Rows `top` … `bottom` and columns `left` … `right` of picture `i`; only these are read where the file allows."
+        with _in_words(self.name):
+            return _image_of(_checked_window(self, i, top, bottom, left, right), self._stored, self.reading)
+
+    def stack(self) -> np.ndarray:
+        "All pictures, (pages, H, W[, C])."
+        with _in_words(self.name):
+            _check_memory(len(self) * math.prod(self.shape) * self.dtype.itemsize)
+            return np.stack([self.page(i) for i in range(len(self))])
+
 # %% ../../nbs/data/00_images.ipynb #cell-100
 @dataclass(repr=False)
-class ImageFile(Sequence):
+class ImageFile(_Pictures):
     """The pictures of a file, read when they are asked for: `len(file)` pages, `file[0][top:bottom, left:right]`.
 
     Made by `open_image`. The methods raise DataError (unreadable) in words.
@@ -939,35 +977,6 @@ class ImageFile(Sequence):
         "Whether the file does not say what its pages are, so that they are read as slices."
         stored = self._stored
         return not self.reading.axes and any(a in "QI" and n > 1 for a, n in zip(stored.axes, stored.pixels.shape))
-
-    def __len__(self) -> int:
-        return math.prod(n for _, n in _slices_of(self))
-
-    def __getitem__(self, i: int) -> "Page":
-        return Page(self, range(len(self))[i])
-
-    def page(self, i: int = 0) -> np.ndarray:
-        "Picture `i`, (H, W) or RGB or channels (H, W, C)."
-        return self.window(i, 0, self.shape[0], 0, self.shape[1])
-
-    def single(self) -> np.ndarray:
-        "The one picture. Raises DataError (needs-choice) in words where there are several."
-        return self.page(_one_page(self, None))
-
-# %% ../../nbs/data/00_images.ipynb #cell-142
-@patch
-def window(self: ImageFile, i: int, top: int, bottom: int, left: int, right: int) -> np.ndarray:
-    "Rows `top` … `bottom` and columns `left` … `right` of picture `i`; only these are read where the file allows."
-    with _in_words(self.name):
-        return _image_of(_checked_window(self, i, top, bottom, left, right), self._stored, self.reading)
-
-# %% ../../nbs/data/00_images.ipynb #cell-141
-@patch
-def stack(self: ImageFile) -> np.ndarray:
-    "All pictures, (pages, H, W[, C])."
-    with _in_words(self.name):
-        _check_memory(len(self) * math.prod(self.shape) * self.dtype.itemsize)
-        return np.stack([self.page(i) for i in range(len(self))])
 
 # %% ../../nbs/data/00_images.ipynb #cell-101
 def _check_type(dtype: np.dtype) -> None:
@@ -1062,7 +1071,7 @@ def _error_in_words(name: str, error: Exception) -> DataError:
         return DataError("needs-choice", f"{name}: {error}")
     if isinstance(error, MemoryError):
         return DataError("unreadable", f"{name}: its pixels do not fit into the memory of this machine")
-    if isinstance(error, Image.UnidentifiedImageError):
+    if type(error).__name__ == "UnidentifiedImageError":
         known = "PNG, JPEG, TIFF, BMP, WebP or NumPy"
         return DataError(
             "unreadable", f"{name}: not a {known} file, or its beginning is damaged; copy or save it again"

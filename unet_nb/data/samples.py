@@ -17,7 +17,6 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from fastcore.basics import patch
 
 from ..core.colors import PALETTE, overlay, show_image
 from ..core.reading import Reading
@@ -33,7 +32,7 @@ def _describe(array: np.ndarray | None) -> str:
 class Sample:
     """One image with its mask.
 
-    Image uint8 or uint16 (H, W) or (H, W, C), mask uint8 (H, W) with class ids, or None where there are no labels.
+    Image of whole numbers or floats (H, W) or (H, W, C), mask uint8 (H, W) of class ids, None without labels.
     """
 
     id: str
@@ -43,8 +42,63 @@ class Sample:
     def __repr__(self) -> str:
         return f"Sample({self.id!r}, image {_describe(self.image)}, mask {_describe(self.mask)})"
 
+# %% ../../nbs/data/03_samples.ipynb #cell-200
+class _Parts(Sequence):
+    "Parts and pictures of an `ImageSet`."
+
+    def subset(
+        self,
+        indices: Iterable[int],  # positions in this set, in the order wanted
+        name: str | None = None,
+    ) -> "ImageSet":
+        """The samples at `indices`, in that order, still loaded on demand.
+
+        Raises IndexError where a position does not exist.
+        """
+        indices = [int(i) for i in indices]
+        wrong = [i for i in indices if not -len(self) <= i < len(self)]
+        if wrong:
+            raise IndexError(
+                f"{self.name}: there is no sample {wrong[0]}, the set holds {len(self)} (0 to {len(self) - 1})"
+            )
+        part = type(self)([self.ids[i] for i in indices], self._load, name or self.name, self.source)
+        part._positions = [self._positions[i] for i in indices]
+        return part
+
+    def _repr_html_(self, most: int = 6) -> str:
+        "Name, number and the first samples as HTML."
+        more = f"<td style='vertical-align:middle'>… {len(self) - most} more</td>" if len(self) > most else ""
+        source = f" <span style='color:gray'>{html.escape(self.source)}</span>" if self.source else ""
+        return (
+            f"<b>{html.escape(self.name)}</b>: {len(self)} samples{source}"
+            f"<table><tr>{''.join(_cell(self, i) for i in range(min(most, len(self))))}{more}</tr></table>"
+        )
+
+# %% ../../nbs/data/03_samples.ipynb #cell-201
+class _OfArrays:
+    "An `ImageSet` from what is in memory."
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: Sequence[np.ndarray],  # (N, H, W) or (N, H, W, C), or a list of (H, W) or (H, W, C)
+        masks: Sequence[np.ndarray] | None = None,  # (N, H, W), or a list of (H, W); None: no labels
+        ids: Sequence[str] | None = None,  # None: 000, 001, …
+        name: str = "arrays",
+        source: str = "",
+    ) -> "ImageSet":
+        """An `ImageSet` over arrays in memory, without copying them.
+
+        Raises ValueError where the numbers of images, masks and ids differ.
+        """
+        ids = [f"{i:03d}" for i in range(len(images))] if ids is None else list(ids)
+        for what, other in (("masks", masks), ("ids", ids)):
+            if other is not None and len(other) != len(images):
+                raise ValueError(f"{name}: {len(images)} images but {len(other)} {what}; each image needs exactly one")
+        return cls(ids, partial(_from_lists, ids=[str(i) for i in ids], images=images, masks=masks), name, source)
+
 # %% ../../nbs/data/03_samples.ipynb #cell-010
-class ImageSet(Sequence):
+class ImageSet(_Parts, _OfArrays):
     "A sequence of `Sample`s known by their ids; `load(i)` fetches the i-th one when it is asked for."
 
     def __init__(
@@ -77,27 +131,6 @@ class ImageSet(Sequence):
         ends = ", ".join(self.ids if len(self) < 4 else [self.ids[0], self.ids[1], "…", self.ids[-1]])
         return f"ImageSet({self.name!r}, {len(self)} samples: {ends}" + (f"; {self.source})" if self.source else ")")
 
-# %% ../../nbs/data/03_samples.ipynb #cell-085
-@patch
-def subset(
-    self: ImageSet,
-    indices: Iterable[int],  # positions in this set, in the order wanted
-    name: str | None = None,
-) -> ImageSet:
-    """The samples at `indices`, in that order, still loaded on demand.
-
-    Raises IndexError where a position does not exist.
-    """
-    indices = [int(i) for i in indices]
-    wrong = [i for i in indices if not -len(self) <= i < len(self)]
-    if wrong:
-        raise IndexError(
-            f"{self.name}: there is no sample {wrong[0]}, the set holds {len(self)} (0 to {len(self) - 1})"
-        )
-    part = ImageSet([self.ids[i] for i in indices], self._load, name or self.name, self.source)
-    part._positions = [self._positions[i] for i in indices]
-    return part
-
 # %% ../../nbs/data/03_samples.ipynb #cell-011
 def _check_unique(ids: list[str], name: str) -> None:
     "Two samples of the same id would overwrite each other's predictions."
@@ -111,26 +144,6 @@ def _from_lists(i: int, ids: list[str], images, masks) -> Sample:
     return Sample(ids[i], np.asarray(images[i]), None if masks is None else np.asarray(masks[i]))
 
 # %% ../../nbs/data/03_samples.ipynb #cell-018
-@patch(cls_method=True)
-def from_arrays(
-    cls: ImageSet,
-    images: Sequence[np.ndarray],  # (N, H, W) or (N, H, W, C), or a list of (H, W) or (H, W, C)
-    masks: Sequence[np.ndarray] | None = None,  # (N, H, W), or a list of (H, W); None: no labels
-    ids: Sequence[str] | None = None,  # None: 000, 001, …
-    name: str = "arrays",
-    source: str = "",
-) -> ImageSet:
-    """An `ImageSet` over arrays in memory, without copying them.
-
-    Raises ValueError where the numbers of images, masks and ids differ.
-    """
-    ids = [f"{i:03d}" for i in range(len(images))] if ids is None else list(ids)
-    for what, other in (("masks", masks), ("ids", ids)):
-        if other is not None and len(other) != len(images):
-            raise ValueError(f"{name}: {len(images)} images but {len(other)} {what}; each image needs exactly one")
-    return ImageSet(ids, partial(_from_lists, ids=[str(i) for i in ids], images=images, masks=masks), name, source)
-
-
 images_from_arrays = ImageSet.from_arrays
 
 # %% ../../nbs/data/03_samples.ipynb #cell-021
@@ -362,15 +375,4 @@ def _cell(images: ImageSet, i: int) -> str:
     return (
         f"<td style='text-align:center;vertical-align:top'>{shown}<br>{html.escape(images.ids[i])}<br><span "
         f"style='color:gray'>{html.escape(words)}</span></td>"
-    )
-
-# %% ../../nbs/data/03_samples.ipynb #cell-064
-@patch
-def _repr_html_(self: ImageSet, most: int = 6) -> str:
-    "Name, number and the first samples as HTML."
-    more = f"<td style='vertical-align:middle'>… {len(self) - most} more</td>" if len(self) > most else ""
-    source = f" <span style='color:gray'>{html.escape(self.source)}</span>" if self.source else ""
-    return (
-        f"<b>{html.escape(self.name)}</b>: {len(self)} "
-        f"samples{source}<table><tr>{''.join(_cell(self, i) for i in range(min(most, len(self))))}{more}</tr></table>"
     )

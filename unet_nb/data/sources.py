@@ -21,7 +21,7 @@ from ..core.paths import resolve_path
 from ..core.reading import Reading, readings
 from ..core.registry import Registry, import_plugins
 from .conversion import Conversion, convert_source, naming_preparation
-from .convert import convert_coco, convert_nuclei, picture_file, safe_id
+from .convert import convert_coco, convert_nuclei, is_nuclei, picture_file, safe_id
 from .demo import demo_set, write_demo
 from .folder import group_of_ids, load_folder, load_folder_split, load_instances, split_ids
 from .folds import cut_fold
@@ -76,7 +76,7 @@ class _Labelled:
         return resolve_path(key) if key.lower().endswith(".csv") else key or None
 
     def load(self) -> ImageSet:
-        "All labelled samples: images uint8/uint16 (H, W[, C]), masks uint8 (H, W) of class ids. Raises in words."
+        "All labelled samples: images (H, W[, C]), masks uint8 (H, W) of class ids. Raises in words."
         raise NotImplementedError(f"{type(self).__name__} needs a method load() that returns an ImageSet")
 
     def split(self) -> tuple[ImageSet, ImageSet]:
@@ -365,9 +365,11 @@ class Nuclei(_Converted):
 
     def convert(self, spare: Path, log: Callable[[str], Any]) -> Conversion:
         target = self.target
-        if not self.cfg.source_path:
-            raise ConfigError("source_path: name the folder or zip archive of the original nuclei images")
-        done = convert_nuclei(resolve_path(self.cfg.source_path), target, **self.shared(log))
+        source = resolve_path(self.cfg.source_path) if self.cfg.source_path else target
+        if source == target and not (target.is_dir() and is_nuclei(target)):
+            words = "where data_path holds none of them, <id>/images and <id>/masks, to be converted in place"
+            raise ConfigError(f"source_path: name the folder or zip archive of the original nuclei images, {words}")
+        done = convert_nuclei(source, target, **self.shared(log))
         return Conversion(target, {"nuclei": done})
 
 # %% ../../nbs/data/11_sources.ipynb #cell-028

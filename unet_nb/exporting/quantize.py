@@ -21,44 +21,93 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
+# %% ../../nbs/exporting/02_quantize.ipynb #cell-206
 from ..config.jobs import ExportConfig, PredictConfig
 from ..core.files import atomic_path, write_text
+from ..data.demo import demo_set
 from ..data.pipeline import load_split
 from ..data.samples import ImageSet
-from .export import description, largest_difference, load_trained, open_model, write_model
+from .export import check_differences, compare_file, open_model, opencv_differences, write_model
 from .infer import network_inputs
+from ..inference.onnx_form import compare, description, gate_inputs, largest_difference, load_trained
 from ..inference.onnx_graph import check_graph
-from ..inference.predictor import KEY
+from ..inference.predictor import KEY, OnnxPredictor
 from ..inference.tiling import Forward
 from ..metrics.overlap import dataset_scores
+from ..models.blocks import SegmentationNet
 from ..models.function import as_function
 from ..runs.checkpoint import Checkpoint
 from ..runs.folder import Run
 from ..training.evaluate import score_image
 
-# %% ../../nbs/exporting/02_quantize.ipynb #cell-005
-def _write_variant(model: onnx.ModelProto, source: Path, target: Path, precision: str) -> Path:
-    """Write `model`, made from the exported file `source`, to `target`.
+# %% ../../nbs/exporting/02_quantize.ipynb #cell-200
+# How far a variant may be from the float32 file, on probabilities. Rounding is an order of magnitude below: a float16
+# that overflows, an int8 that clips or was calibrated on other images, is above.
+_VARIANTS_DIFFER = {"float16": 0.05, "int8": 0.3}
 
-    It is described as `source` but with `network.precision` set. Raises ValueError in words where `model` is not valid
-    ONNX; then no file is left.
+
+def _check_variant(file: Path, source: Path, precision: str, inputs: list[tuple[str, np.ndarray]]) -> pd.DataFrame:
+    """Compare a variant with the float32 file `source` on `inputs`, in ONNX Runtime and in OpenCV.
+
+    A row for each input: what it is, its shape, `difference` (from `source`) and `opencv` (of the readers). Raises
+    ValueError in words. 8 bits are calibrated for images: on anything else they need only be numbers.
+    """
+    whole, small = OnnxPredictor(source), OnnxPredictor(file)
+    activation = whole.described["output"]["activation"]
+    table = compare(small.forward, whole.forward, inputs, activation)
+    judged = table.input == inputs[-1][0] if precision == "int8" else table.input != ""
+    worst = table.difference[judged].max(skipna=False)
+    if not worst <= _VARIANTS_DIFFER[precision] or table.difference.isna().any():
+        raise ValueError(f"{precision}: answers differ from the float32 file's by up to {worst:.2g}")
+    if activation == "Softmax":
+        table["opencv"] = opencv_differences(file, small.forward, inputs, precision, None)
+    return table
+
+# %% ../../nbs/exporting/02_quantize.ipynb #cell-201
+def _variant_inputs(source: Path, images: ImageSet) -> list[tuple[str, np.ndarray]]:
+    "What a variant of the exported file `source` is tried on, see `gate_inputs`: three sizes, one with a batch of two."
+    cfg = OnnxPredictor(source).cfg
+    rule = cfg.geometry.rule
+    if cfg.crop_size is None:
+        order = -1 if cfg.size_order == "wh" else 1
+        sizes = [(1, *cfg.image_size[::order]), (2, *cfg.image_size[::order])]
+    else:
+        own = [rule.input_size(n) for n in images[0].image.shape[:2]]
+        sizes = [
+            (1, rule.input_size(64), rule.input_size(96)),
+            (2, rule.input_size(96), rule.input_size(32)),
+            (1, *own),
+        ]
+    return gate_inputs(cfg, sizes, images)
+
+# %% ../../nbs/exporting/02_quantize.ipynb #cell-005
+def _write_variant(
+    model: onnx.ModelProto, source: Path, target: Path, precision: str, images: ImageSet | None
+) -> tuple[Path, pd.DataFrame]:
+    """Write `model`, made from the exported file `source`, to `target`; returns it with its `_check_variant`.
+
+    It is described as `source` but with `network.precision` set. Raises ValueError in words where it does not pass the
+    gate; then no file is left.
     """
     described = json.loads(next(p.value for p in onnx.load(source).metadata_props if p.key == KEY))
     described["network"]["precision"] = precision
     onnx.helper.set_model_props(model, {KEY: json.dumps(described)})
+    inputs = _variant_inputs(source, images or demo_set(5, 64))
     with atomic_path(target) as beside:
         onnx.save(check_graph(model, target.name), beside)
-    return target
+        table = _check_variant(beside, source, precision, inputs)
+    return target, table
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-006
-def write_fp16(source: Path, target: Path) -> Path:
+def write_fp16(source: Path, target: Path, images: ImageSet | None = None) -> tuple[Path, pd.DataFrame]:
     """Write the exported ONNX file `source` with float16 weights and arithmetic to `target`.
 
-    Input and output stay float32. Raises ValueError in words where the result is not valid ONNX; then no file is left.
+    Input and output stay float32. Returns the file and its `_check_variant`, with `images` or generated ones. Raises
+    ValueError in words where the result does not pass the gate; then no file is left.
     """
     model = convert_float_to_float16(onnx.load(source), keep_io_types=True)
     ONNXModel(model).topological_sort()  # the converter appends the Cast of the input
-    return _write_variant(model, source, target, "float16")
+    return _write_variant(model, source, target, "float16", images)
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-011
 CALIBRATION_IMAGES = 16
@@ -86,12 +135,22 @@ def _quiet():
     finally:
         logging.disable(logging.NOTSET)
 
+# %% ../../nbs/exporting/02_quantize.ipynb #cell-203
+def _check_weights(model: onnx.ModelProto, name: str) -> None:
+    "Raise ValueError for weights that could clip on an x86 processor without VNNI, which adds pairs in 16 bits."
+    whole = [onnx.numpy_helper.to_array(w) for w in model.graph.initializer if w.data_type == onnx.TensorProto.INT8]
+    largest = max((int(np.abs(w.astype(int)).max()) for w in whole if w.ndim > 1), default=0)
+    if not 0 < largest <= 64:
+        raise ValueError(f"{name}: int8: weights up to {largest}; only up to 64 do processors without VNNI not clip")
+
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-013
-def write_int8(source: Path, target: Path, inputs: Iterable[np.ndarray]) -> Path:
+def write_int8(
+    source: Path, target: Path, inputs: Iterable[np.ndarray], images: ImageSet | None = None
+) -> tuple[Path, pd.DataFrame]:
     """Write the exported ONNX file `source` with 7-bit weights (as int8) and 8-bit activations to `target`.
 
-    Calibrated on `inputs`, (1, C, H, W) float32 each. Raises ValueError in words where the result is not valid ONNX;
-    then no file is left.
+    Calibrated on `inputs`, (1, C, H, W) float32 each. Returns the file and its `_check_variant`, with `images` or
+    generated ones. Raises ValueError in words where the result does not pass the gate; then no file is left.
     """
     with tempfile.TemporaryDirectory() as folder, _quiet():
         quantized = Path(folder, "int8.onnx")
@@ -105,7 +164,9 @@ def write_int8(source: Path, target: Path, inputs: Iterable[np.ndarray]) -> Path
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-        return _write_variant(onnx.load(quantized), source, target, "int8")
+        model = onnx.load(quantized)
+    _check_weights(model, target.name)
+    return _write_variant(model, source, target, "int8", images)
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-014
 def _calibration_inputs(cfg: PredictConfig, images: ImageSet) -> list[np.ndarray]:
@@ -129,33 +190,46 @@ def latencies(variants: dict[str, Forward], x: np.ndarray, rounds: int = 7) -> d
             times[name].append(1e3 * (time.perf_counter() - start))
     return {name: float(np.median(t)) for name, t in times.items()}
 
+# %% ../../nbs/exporting/02_quantize.ipynb #cell-204
+def _write_float32(
+    cfg: ExportConfig, checkpoint: Checkpoint, net: SegmentationNet, folder: Path, val: ImageSet, run: Run
+) -> tuple[dict[str, Path], dict[str, pd.DataFrame]]:
+    "MINDIR and ONNX in `folder`, and the tables of their gates. Raises ValueError in words where one does not pass."
+    described, x = description(cfg, net, checkpoint), network_inputs(cfg, val[0].image)[0]
+    files, tables = {}, {}
+    for kind in ("MINDIR", "ONNX"):
+        asked = cfg.replace(file_format=kind, height=x.shape[2], width=x.shape[3])
+        files[kind] = folder / f"{cfg.file_name}.{kind.lower()}"
+        with atomic_path(files[kind]) as beside:
+            write_model(asked, net, described, beside)
+            tables[kind] = compare_file(asked, net, beside, val, run.warn)
+            check_differences(asked, tables[kind])
+    return files, tables
+
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-018
 def _write_variants(
-    cfg: ExportConfig, checkpoint: Checkpoint, folder: Path, train: ImageSet, size: tuple[int, int]
-) -> dict[str, tuple[Path, Forward]]:
-    """The checkpoint and its exported variants, written to `folder`.
+    cfg: ExportConfig, checkpoint: Checkpoint, run: Run, train: ImageSet, val: ImageSet
+) -> tuple[dict[str, tuple[Path, Forward]], dict[str, pd.DataFrame]]:
+    """The checkpoint and its exported variants, written to variants/ in `run`.
 
-    name -> file and function (N, C, H, W) -> probabilities. `size` is that of the MINDIR.
+    name -> file and function (N, C, H, W) -> probabilities, and name -> table of its gate. A variant that does not pass
+    is not written, and is told in `run`.
     """
+    folder = run.path / "variants"
     folder.mkdir(exist_ok=True)
     net = load_trained(cfg, checkpoint)
-    described = description(cfg, net, checkpoint)
-    files = {"MINDIR": folder / f"{cfg.file_name}.mindir", "ONNX": folder / f"{cfg.file_name}.onnx"}
-    for kind, path in files.items():
-        with atomic_path(path) as beside:
-            write_model(
-                cfg.replace(file_format=kind, height=size[0], width=size[1]),
-                net,
-                described,
-                beside,
-            )
-    files["ONNX float16"] = write_fp16(files["ONNX"], folder / f"{cfg.file_name}_fp16.onnx")
-    files["ONNX int8"] = write_int8(
-        files["ONNX"], folder / f"{cfg.file_name}_int8.onnx", _calibration_inputs(cfg, train)
-    )
-    return {"checkpoint": (checkpoint.path, as_function(net))} | {
-        name: (path, open_model(path, cfg.num_classes)) for name, path in files.items()
-    }
+    files, tables = _write_float32(cfg, checkpoint, net, folder, val, run)
+    source, inputs = files["ONNX"], _calibration_inputs(cfg, train)
+    for name, write in {
+        "ONNX float16": lambda: write_fp16(source, folder / f"{cfg.file_name}_fp16.onnx", val),
+        "ONNX int8": lambda: write_int8(source, folder / f"{cfg.file_name}_int8.onnx", inputs, val),
+    }.items():
+        try:
+            files[name], tables[name] = write()
+        except ValueError as e:
+            run.warn(f"{name} was not written: {e}")
+    forwards = {name: (path, open_model(path, cfg.num_classes)) for name, path in files.items()}
+    return {"checkpoint": (checkpoint.path, as_function(net))} | forwards, tables
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-019
 def score_variants(variants: dict[str, Forward], cfg: PredictConfig, images: ImageSet) -> pd.DataFrame:
@@ -191,6 +265,19 @@ def score_variants(variants: dict[str, Forward], cfg: PredictConfig, images: Ima
         }
     )
 
+# %% ../../nbs/exporting/02_quantize.ipynb #cell-205
+def _opencv(gate: pd.DataFrame) -> float:
+    return float(gate["opencv"].astype(float).max()) if "opencv" in gate else np.nan
+
+
+def _processor_note() -> str:
+    "Which instructions computed the 8-bit numbers here: their times, and last digits, are other ones elsewhere."
+    try:
+        vnni = any(name in Path("/proc/cpuinfo").read_text() for name in ("avx512_vnni", "avx_vnni", "asimddp"))
+    except OSError:
+        return ""
+    return f"; int8 {'with' if vnni else 'without'} the processor's instructions for 8-bit products (VNNI and the like)"
+
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-021
 def export_report(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> pd.DataFrame:
     """Size, score and time of a checkpoint and its exported variants on the held-out images.
@@ -198,20 +285,23 @@ def export_report(cfg: ExportConfig, checkpoint: Checkpoint, run: Run) -> pd.Dat
     The files go to variants/ in `run`, the table to report.csv. Columns: megabytes; dice_coeff (the zoo's), mean_iou;
     milliseconds for the first held-out image; and against the float32 checkpoint: dice_change, largest_difference (of a
     probability, 0 … 1), changed_pixels (share of all held-out pixels that get another class, 0 … 1), speed (factor).
+    From the gate: gate_difference (on noise, too), opencv_difference (OpenCV's from ONNX Runtime).
     """
     with run.guard():
         train, val = load_split(cfg)
         x = network_inputs(cfg, val[0].image)[0]
-        variants = _write_variants(cfg, checkpoint, run.path / "variants", train, x.shape[2:])
+        variants, gates = _write_variants(cfg, checkpoint, run, train, val)
         forwards = {name: forward for name, (_, forward) in variants.items()}
         table = score_variants(forwards, cfg, val)
         megabytes = {name: path.stat().st_size / 1e6 for name, (path, _) in variants.items()}
         table.insert(0, "megabytes", pd.Series(megabytes))
         dice = table.dice_coeff.astype(float)  # None where it is undefined
         table.insert(3, "dice_change", dice - dice["checkpoint"])
+        table["gate_difference"] = pd.Series({name: gate.difference.max() for name, gate in gates.items()})
+        table["opencv_difference"] = pd.Series({name: _opencv(gate) for name, gate in gates.items()}, dtype=float)
         table["milliseconds"] = pd.Series(latencies(forwards, x))
         table["speed"] = table.milliseconds["checkpoint"] / table.milliseconds
         write_text(run.path / "report.csv", table.to_csv())
-        shown = table.to_string(float_format="{:.4f}".format)
-        run.log(f"{x.shape[2]} × {x.shape[3]} pixels, {len(val)} validation images\n{shown}")
+        about = f"{x.shape[2]} × {x.shape[3]} pixels, {len(val)} validation images{_processor_note()}"
+        run.log(f"{about}\n{table.to_string(float_format='{:.4f}'.format)}")
     return table

@@ -5,7 +5,6 @@
 # %% ../../nbs/inference/02_onnx_graph.ipynb #cell-002
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import singledispatchmethod
 
 import numpy as np
@@ -16,12 +15,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ..models.blocks import DoubleConv, SegmentationNet, UpConcat, ValidDoubleConv
 from ..models.fast import UNetFast
-from ..models.function import as_function
 from ..models.unet import UNetMedical, UNetSimple, ValidDown, ValidHead, ValidUp
 from ..models.unetpp import UNetNested, nodes
 
 # %% auto #0
-__all__ = ['OPSET', 'IR_VERSION', 'TOLERANCE', 'folded', 'NoOnnxRule', 'OnnxWriter', 'check_graph', 'to_onnx', 'fast_function']
+__all__ = ['OPSET', 'IR_VERSION', 'folded', 'NoOnnxRule', 'OnnxWriter', 'check_graph', 'to_onnx']
 
 # %% ../../nbs/inference/02_onnx_graph.ipynb #cell-005
 def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -223,11 +221,11 @@ def to_onnx(net: SegmentationNet, activation: str = "Softmax") -> onnx.ModelProt
     `classes` int32 (N, H', W').
     """
     writer = OnnxWriter()
-    y = writer.add("Transpose", writer.cell(net, "image"), perm=[0, 2, 3, 1])
+    logits = writer.cell(net, "image")
     if activation == "Softmax":
-        y = writer.add("Softmax", y, axis=-1)
+        writer.add("Transpose", writer.add("Softmax", logits, axis=1), perm=[0, 2, 3, 1])
     else:
-        y = writer.add("Cast", writer.add("ArgMax", y, axis=-1, keepdims=0), to=TensorProto.INT32)
+        writer.add("Cast", writer.add("ArgMax", logits, axis=1, keepdims=0), to=TensorProto.INT32)
     out = ["batch", "height_out", "width_out"] if net.geometry.rule.margin else ["batch", "height", "width"]
     name, kind, out = (
         ("probabilities", TensorProto.FLOAT, [*out, net.num_classes])
@@ -245,29 +243,3 @@ def to_onnx(net: SegmentationNet, activation: str = "Softmax") -> onnx.ModelProt
     return onnx.shape_inference.infer_shapes(
         check_graph(model, f"{type(net).__name__} as ONNX"), check_type=True, strict_mode=True
     )
-
-# %% ../../nbs/inference/02_onnx_graph.ipynb #cell-036
-TOLERANCE = 1e-5  # on probabilities
-
-# %% ../../nbs/inference/02_onnx_graph.ipynb #cell-037
-def fast_function(net: SegmentationNet) -> Callable[[np.ndarray], np.ndarray]:
-    """`net` as it is now, as a function on the processor.
-
-    (N, C, H, W) float32 -> probabilities (N, K, H', W') float32, like `models.function.as_function`.
-
-    ONNX Runtime computes it, unless it has no rule for the network, or its answer for a small random image is further
-    than `TOLERANCE` from MindSpore's.
-    """
-    slow = as_function(net)
-    try:
-        graph = to_onnx(net).SerializeToString()
-    except NoOnnxRule:
-        return slow
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-
-    def forward(x: np.ndarray) -> np.ndarray:
-        (p,) = session.run(None, {"image": np.ascontiguousarray(x, np.float32)})
-        return np.ascontiguousarray(p.transpose(0, 3, 1, 2))
-
-    probe = np.random.default_rng(0).uniform(-1, 1, (1, net.num_channels, *[net.input_size(32)] * 2)).astype(np.float32)
-    return forward if np.abs(forward(probe) - slow(probe)).max() <= TOLERANCE else slow

@@ -37,6 +37,7 @@ from ..data.samples import Sample, open_images
 from ..data.sources import evenly, source_of
 from ..figures.plots import error_map
 from .views import View
+from ..runs.checkpoint_files import find_checkpoint, found_from_run
 from ..runs.folder import Run, newest_run, start_run
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-006
@@ -251,12 +252,11 @@ def predict_held_out(run: Run, most: int = 60) -> tuple[TrainConfig, list[Predic
     has no checkpoint, and what `load_split` raises where its data are gone.
     """
     from unet_nb.inference.files import load_predictor
-    from unet_nb.training.evaluate import (
-        score_image,  # here, and only where networks answer: MindSpore takes seconds to load
-    )
+    from unet_nb.training.evaluate import score_image
 
     predictor, found = load_predictor([run.path]), []
-    cfg, val = predictor.cfg, load_split(predictor.cfg)[1]
+    cfg = run.cfg.replace(**found_from_run(run.cfg.model_dump(), find_checkpoint(run.path)))
+    val = load_split(cfg)[1]
     for i in evenly(len(val), most):
         sample = val[int(i)]
         scores, _, p = score_image(predictor.forward, cfg, sample)

@@ -20,7 +20,7 @@ from ..config.jobs import TrainConfig
 from ..config.recipes import load_params
 from ..core.files import atomic_path, read_json, write_json
 from ..core.locks import FileLock
-from ..data.pipeline import TrainBatches, load_split, output_margin, train_example, with_border
+from ..data.pipeline import TrainBatches, load_split, output_margin, preprocessing_of, train_example, with_border
 from ..data.samples import ImageSet, Sample
 from ..data.sources import source_of
 from ..data.strokes import Stroke, Strokes
@@ -57,8 +57,10 @@ class LiveBatches(TrainBatches):
     def _example(self, position: int) -> tuple[np.ndarray, ...]:
         rng = np.random.default_rng([self.cfg.seed, self.epoch, position])
         stroke = self._newest(rng) if rng.random() < 0.5 else None
-        image, mask = self._around(stroke, rng) if stroke else self._labels(str(rng.choice(self._labelled())))
-        return train_example(self.cfg, image, mask, self.augment, rng)
+        id = stroke.image if stroke else str(rng.choice(self._labelled()))
+        image, mask = self._around(stroke, rng) if stroke else self._labels(id)
+        prepare = preprocessing_of(self.cfg).for_image(self._pictures[id], id)
+        return train_example(self.cfg, image, mask, self.augment, rng, prepare)
 
 # %% ../../nbs/interactive/05_learning.ipynb #cell-006
 @patch
@@ -211,7 +213,7 @@ def _answer(self: ShowsLearning, trainer: Trainer, loss: float, paused: bool) ->
 @patch
 def _predict(self: ShowsLearning, trainer: Trainer, id: str) -> np.ndarray:
     sample = self.strokes.images[self.strokes.ids.index(id)]
-    return predict_image(eager(trainer.net), self.cfg, sample.image)
+    return predict_image(eager(trainer.net), trainer.cfg, sample.image)
 
 # %% ../../nbs/interactive/05_learning.ipynb #cell-019
 @patch

@@ -6,7 +6,9 @@
 __all__ = ['Probabilities', 'as_function']
 
 # %% ../../nbs/models/05_function.ipynb #cell-002
+import inspect
 from collections.abc import Callable
+from functools import partial
 
 import mindspore as ms
 import numpy as np
@@ -28,18 +30,20 @@ class Probabilities(nn.Cell):
         return ops.softmax(logits, axis=1)
 
 # %% ../../nbs/models/05_function.ipynb #cell-006
-def as_function(net: nn.Cell) -> Callable[[np.ndarray], np.ndarray]:
+def as_function(net: nn.Cell, compiled: bool = True) -> Callable[[np.ndarray], np.ndarray]:
     """`net` as a function of arrays: (N, C, H, W) float32 -> probabilities (N, K, H', W') float32.
 
     Each call puts the network into evaluation mode and back, so it can be used between training steps.
+    Not `compiled`, it computes the same numbers at once, for who has only a few inputs of each size.
     """
     cell = Probabilities(net)
+    compute = cell if compiled else partial(inspect.unwrap(Probabilities.construct), cell)  # without ms.jit
 
     def forward(x: np.ndarray) -> np.ndarray:
         training = net.training
         net.set_train(False)
         try:
-            return cell(ms.Tensor(np.ascontiguousarray(x, np.float32))).asnumpy()
+            return compute(ms.Tensor(np.ascontiguousarray(x, np.float32))).asnumpy()
         finally:
             net.set_train(training)
 

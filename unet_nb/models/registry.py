@@ -61,11 +61,22 @@ def network_arguments(name: str) -> list[str]:
     return [argument for argument in inspect.signature(MODELS[name].__init__).parameters if argument != "self"]
 
 # %% ../../nbs/models/04_registry.ipynb #cell-010
+# What MindSpore Hub and the zoo's code call networks and arguments.
+_NAMES_IN_ZOO = {"unet2d": "unet_medical", "unet2dplusplus": "unet_nested"}
+_ARGUMENTS_IN_ZOO = {
+    "n_channels": "num_channels",
+    "in_channel": "num_channels",
+    "n_classes": "num_classes",
+    "n_class": "num_classes",
+}
+
+
 def create_network(name: str, **kwargs) -> SegmentationNet:
-    """The network called `name`, built with `kwargs`: (N, C, H, W) → logits.
+    """The network called `name`, built with `kwargs`: (N, C, H, W) → logits. The zoo's names count too.
 
     ValueError for an unknown name, an unknown argument or a value that the network refuses.
     """
+    name, kwargs = _NAMES_IN_ZOO.get(name, name), {_ARGUMENTS_IN_ZOO.get(k, k): v for k, v in kwargs.items()}
     arguments = network_arguments(name)
     for argument in kwargs:
         if argument not in arguments:

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['STATE_KEY', 'save_checkpoint', 'not_a_number', 'checksum_fits', 'Checkpoint', 'load_checkpoint', 'load_network',
-           'load_optimizer', 'warn_of_foreign', 'checkpoint_name', 'epoch_and_step', 'list_checkpoints',
-           'find_checkpoint', 'newest_intact', 'prune_checkpoints', 'fetch_checkpoint', 'config_for_checkpoint']
+           'load_optimizer', 'warn_of_foreign', 'newest_intact', 'prune_checkpoints', 'fetch_checkpoint',
+           'config_for_checkpoint']
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-003
 import math
@@ -27,10 +27,11 @@ from ..config.groups import ConfigError
 from ..config.jobs import HANDED_ON, EvaluateConfig, ExportConfig, RunConfig, TrainConfig, job_config
 from ..config.recipes import told_apart
 from ..config.values import real_names
-from ..core.files import atomic_path, json_text, parse_json, read_json
+from ..core.files import atomic_path, json_text, parse_json
 from ..core.paths import resolve_path
 from ..core.scaling import Scaling
 from ..core.storage import fetch, others
+from .checkpoint_files import epoch_and_step, find_checkpoint, found_from_run, list_checkpoints
 from .folder import Run, newest_run
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-006
@@ -98,7 +99,7 @@ class Checkpoint:
         if "config" not in self.state:
             return None
         try:
-            return TrainConfig(**self.state["config"])
+            return TrainConfig(**{"scaling": "type"} | self.state["config"])  # before there was a choice
         except (ConfigError, TypeError) as e:
             raise ValueError(
                 f"{self.path}: the configuration in it cannot be used, it may be of another version: {e}"
@@ -292,43 +293,6 @@ def warn_of_foreign(run: Run, cfg: RunConfig, checkpoint: Checkpoint) -> None:
             "-p upsample_grid asymmetric, or the zoo's own YAML file"
         )
 
-# %% ../../nbs/runs/01_checkpoint.ipynb #cell-029
-def checkpoint_name(model_name: str, epoch: int, step: int) -> str:
-    "File name of a checkpoint as in the zoo: network, epoch (from 1) and step in the epoch."
-    return f"ckpt_{model_name}_adam-{epoch}_{step}.ckpt"
-
-# %% ../../nbs/runs/01_checkpoint.ipynb #cell-030
-def epoch_and_step(path: Path) -> tuple[int, int] | None:
-    "Epoch and step in the name of a numbered checkpoint; None for another name."
-    match = re.fullmatch(r"ckpt_.+-(\d+)[_-](\d+)\.ckpt", path.name)
-    return (int(match[1]), int(match[2])) if match else None
-
-# %% ../../nbs/runs/01_checkpoint.ipynb #cell-031
-def list_checkpoints(folder: str | Path) -> list[Path]:
-    "Numbered checkpoints in `folder`, oldest epoch first (best.ckpt is not among them)."
-    return sorted(filter(epoch_and_step, Path(folder).glob("*.ckpt")), key=epoch_and_step)
-
-# %% ../../nbs/runs/01_checkpoint.ipynb #cell-032
-def find_checkpoint(path: str | Path, prefer_best: bool = True) -> Path:
-    """A checkpoint file for `path`: itself, or from a run folder or folder of checkpoints the best.
-
-    With `prefer_best=False` the newest; also where there is no best one (no score chose it), and a printed line then
-    says so.
-    """
-    path = resolve_path(path)
-    if path.is_file() or path.suffix == ".ckpt":
-        return path
-    for folder in (path, *(p for p in (sorted(path.iterdir()) if path.is_dir() else ()) if p.is_dir())):
-        best, numbered = folder / "best.ckpt", list_checkpoints(folder)
-        if best.is_file() and (prefer_best or not numbered):
-            return best
-        if numbered:
-            note = f"{folder}: no score chose a best.ckpt, so the newest is taken: {numbered[-1].name}"
-            if prefer_best:
-                print(note, flush=True)
-            return numbered[-1]
-    raise FileNotFoundError(f"no checkpoint in {path}; give a .ckpt file, a run folder or a folder of checkpoints")
-
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-033
 def newest_intact(folder: str | Path, log: Callable[[str], None]) -> Checkpoint | None:
     """The newest numbered checkpoint in `folder` that a training can go on from.
@@ -357,7 +321,8 @@ def prune_checkpoints(folder: str | Path, keep: int) -> None:
     kept = list(last_of_epoch.values())[-keep:]
     for path in paths:
         if path not in kept:
-            path.unlink()
+            for file in (path, path.with_suffix(".onnx"), path.with_suffix(".onnx.json")):
+                file.unlink(missing_ok=True)
 
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-039
 def fetch_checkpoint(cfg: TrainConfig | EvaluateConfig | ExportConfig, path: str) -> str:
@@ -379,20 +344,6 @@ def fetch_checkpoint(cfg: TrainConfig | EvaluateConfig | ExportConfig, path: str
         )
     return str(folder / copied.names[0] if len(copied.names) == 1 else folder)
 
-# %% ../../nbs/runs/01_checkpoint.ipynb #cell-045
-def _found_from_run(trained: dict[str, Any], checkpoint: Path) -> dict[str, str]:
-    "Relative paths of the data that are not here, but where the run of `checkpoint` was started, as absolute ones."
-    note = checkpoint.parent.parent / "env.json"
-    start = str(read_json(note).get("work_dir") or "") if note.is_file() else ""
-    found = {}
-    for name in ("data_path", "group_key"):
-        path = str(trained.get(name) or "")
-        there = Path(start, path)
-        if start and path and not Path(path).is_absolute() and not resolve_path(path).exists() and there.exists():
-            found[name] = str(there)
-            print(f"{name}: {path} is not here; the run was started in {start}, so it is taken from there", flush=True)
-    return found
-
 # %% ../../nbs/runs/01_checkpoint.ipynb #cell-042
 def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple[RunConfig, Checkpoint]:
     """Configuration of `job` (evaluate or export) and checkpoint for `given` parameters.
@@ -413,7 +364,7 @@ def config_for_checkpoint(given: dict[str, Any], job: str = "evaluate") -> tuple
     )
     checkpoint = load_checkpoint(find_checkpoint(path))
     trained = real_names(checkpoint.state.get("config", {}))
-    trained |= _found_from_run(trained, checkpoint.path)
+    trained |= found_from_run(trained, checkpoint.path)
     trained["scaling"] = checkpoint.scaling.to_json()
     inherited = {k: v for k, v in trained.items() if k in config.model_fields.keys() & HANDED_ON}
     if "config" in checkpoint.state:

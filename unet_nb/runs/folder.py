@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import html
 import os
 import platform
@@ -237,7 +236,7 @@ def _older_version_writes(run: Run) -> bool:
     "Whether a process of an earlier version of the kit works in the folder: its lock was on log.txt."
     try:
         with open(run.path / "log.txt", "rb") as log:
-            return _flock(log, fcntl.LOCK_SH) is False
+            return _flock(log, shared=True) is False
     except OSError:
         return False
 

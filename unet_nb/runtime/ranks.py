@@ -7,6 +7,8 @@ __all__ = ['Ranks', 'join_ranks', 'start_rank_run', 'MeanOverRanks', 'average_st
 
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-003
 import os
+import subprocess
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +82,10 @@ def join_ranks(cfg: TrainConfig) -> Ranks:
     """
     if not cfg.run_distribute:
         return Ranks()
-    if "MS_ROLE" not in os.environ:
+    if "MS_ROLE" not in os.environ and not _join_mpi():
         raise ConfigError(
             "run_distribute: this process was started alone; `unet_nb run train … --workers N` starts N of them, "
-            "and so does msrun with a script of your own"
+            "and so do msrun and mpirun with a script of your own"
         )
     os.environ.setdefault("MS_CPU_COMM_OP_TIMEOUT", "86400")  # seconds
     try:
@@ -94,6 +96,23 @@ def join_ranks(cfg: TrainConfig) -> Ranks:
             f"run_distribute: the ranks cannot be connected on {cfg.device_target}: {' '.join(str(e).split())[:300]}"
         ) from None
     return Ranks(get_rank(), get_group_size())
+
+# %% ../../nbs/runtime/01_ranks.ipynb #cell-be3bf004
+def _join_mpi() -> bool:
+    "Whether mpirun (Open MPI) started this process; then its environment says so to MindSpore too."
+    env = os.environ
+    if "OMPI_COMM_WORLD_SIZE" not in env:
+        return False
+    env |= {"MS_WORKER_NUM": env["OMPI_COMM_WORLD_SIZE"], "MS_NODE_ID": env["OMPI_COMM_WORLD_RANK"]}
+    env.setdefault("MS_SCHED_HOST", "127.0.0.1")
+    env.setdefault("MS_SCHED_PORT", "8118")
+    if env["OMPI_COMM_WORLD_RANK"] == "0":
+        program = "from mindspore.communication import init; init()"
+        subprocess.Popen([sys.executable, "-c", program], env=env | {"MS_ROLE": "MS_SCHED"}, stdout=subprocess.DEVNULL)
+    env["MS_ROLE"] = "MS_WORKER"
+    env.setdefault("RANK_ID", env["OMPI_COMM_WORLD_RANK"])
+    env.setdefault("DEVICE_ID", env.get("OMPI_COMM_WORLD_LOCAL_RANK", "0"))
+    return True
 
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-012
 def start_rank_run(cfg: TrainConfig) -> Run:

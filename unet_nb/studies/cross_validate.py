@@ -196,11 +196,11 @@ def variants(cfg: CrossValidateConfig) -> list[Variant]:
     ]
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-020
-def _forward(run: Run) -> Forward:
-    "The network of a training run after its last epoch."
-    net = create_model(run.cfg)
-    load_network(net, load_checkpoint(find_checkpoint(run.path, prefer_best=False)))
-    return as_function(net)
+def _forward(run: Run) -> tuple[Forward, TrainConfig]:
+    "The network of a training run after its last epoch, and its configuration, which says how images are scaled."
+    net, checkpoint = create_model(run.cfg), load_checkpoint(find_checkpoint(run.path, prefer_best=False))
+    load_network(net, checkpoint)
+    return as_function(net), run.cfg.replace(scaling=checkpoint.scaling.to_json())
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-021
 def score_folds(
@@ -213,8 +213,8 @@ def score_folds(
     setup_device(cfg)
     ways, samples = variants(cfg), []
     for first in range(0, len(runs), cfg.members):
-        fold = runs[first].cfg
-        forwards = [_forward(run) for run in runs[first : first + cfg.members]]
+        # the members of a fold are trained on the same images, so they scale alike
+        forwards, (fold, *_) = zip(*[_forward(run) for run in runs[first : first + cfg.members]])
         held = list(load_split(fold)[1])
         samples += held
         for way in ways:

@@ -33,16 +33,14 @@ from ..data.sources import source_of
 from ..data.weights import balanced_weights, class_frequencies
 from ..figures.plots import history_figure, save_figure, values_figure
 from ..figures.report import reported
+from ..inference.onnx_form import keep_onnx, onnx_form
 from ..models.blocks import SegmentationNet
 from ..models.function import as_function
 from ..models.losses import create_loss
 from ..models.registry import create_model, network_arguments
 from unet_nb.runs.checkpoint import (
     Checkpoint,
-    checkpoint_name,
     fetch_checkpoint,
-    find_checkpoint,
-    list_checkpoints,
     load_checkpoint,
     load_network,
     load_optimizer,
@@ -51,6 +49,7 @@ from unet_nb.runs.checkpoint import (
     save_checkpoint,
     warn_of_foreign,
 )
+from ..runs.checkpoint_files import checkpoint_name, find_checkpoint, list_checkpoints
 from ..runs.folder import Run, reopen, version_changes
 
 # %% ../../nbs/training/05_fit.ipynb #cell-082
@@ -586,7 +585,25 @@ def _finish(trainer: Trainer, evaluation: Evaluation | None, val: ImageSet) -> d
     facts = {"epoch": trainer.epoch, "train_seconds": round(trainer.seconds, 2), "best": best}
     scores = evaluation.write(facts) if evaluation else score_into(run, as_function(trainer.net), cfg, val, facts)
     save_figure(history_figure(run.history), run.figures / "history.png")
+    _keep_onnx_form(trainer, val)
     return scores
+
+# %% ../../nbs/training/05_fit.ipynb #cell-200
+def _keep_onnx_form(trainer: Trainer, val: ImageSet) -> None:
+    "Put the ONNX form of the best network, else the newest, beside its checkpoint; say it where there is none."
+    cfg, folder = trainer.cfg, trainer.run.checkpoints
+    if cfg.device_target != "CPU" or not list_checkpoints(folder):
+        return  # the first prediction makes it, on a processor; a rank that saves nothing has nothing to keep
+    best = folder / "best.ckpt"
+    checkpoint = load_checkpoint(best if best.is_file() else list_checkpoints(folder)[-1])
+    net = create_model(cfg)
+    load_network(net, checkpoint)
+    try:
+        content = onnx_form(cfg, net.set_train(False), checkpoint, val)
+    except ValueError as e:
+        trainer.run.log(f"{checkpoint.path.name}: has no ONNX form, so each prediction will start MindSpore: {e}")
+        return
+    keep_onnx(content, checkpoint.path, file_digest(checkpoint.path))
 
 # %% ../../nbs/training/05_fit.ipynb #cell-035
 def _check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:

@@ -1,0 +1,6 @@
+"""The boot file eval.py of ModelArts: `python eval.py --config_path=unet_medical_config.yaml --data_path=… `."""
+
+from boot import main
+
+if __name__ == "__main__":
+    main("evaluate")

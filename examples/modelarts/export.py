@@ -1,0 +1,6 @@
+"""The boot file export.py of ModelArts: `python export.py --config_path=unet_medical_config.yaml --data_path=… `."""
+
+from boot import main
+
+if __name__ == "__main__":
+    main("export")
