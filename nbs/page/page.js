@@ -152,7 +152,7 @@ function ownLimits(channels) {
 function checkType(type, channels, { by, low, high, dtype }) {
   const say = (known) => new Error(`its values are ${type}, and the network ${known}; it would answer nonsense`);
   if (by === "type" || by === "auto") {
-    const known = dtype ? [dtype] : ["uint8", "uint16"];
+    const known = dtype ? [dtype] : by === "auto" ? ["uint8"] : ["uint8", "uint16"];
     if (!known.includes(type)) throw say(`was trained on ${known.join(" or ")}`);
   }
   if (by !== "limits" || !dtype) return;
