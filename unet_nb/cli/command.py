@@ -5,6 +5,8 @@
 # %% ../../nbs/cli/00_command.ipynb #cell-002
 from __future__ import annotations
 
+import errno
+import importlib.util
 import logging
 import os
 import shlex
@@ -12,13 +14,15 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..core.errors import RunFailed
+from ..core.errors import RunFailed, error_text, out_of_memory, stop_signals
+from ..core.text import printable
 
 if TYPE_CHECKING:
     from unet_nb.runs.folder import Run
@@ -278,13 +282,9 @@ def sweep(
     if folder:
         run = room.open_sweep(folder)
     else:
-        run = room.create_sweep(
-            notebook,
-            list(files),
-            dict(params) | ({"jobs": jobs} if jobs else {}),
-            room.list_combinations(list_file) if list_file else room.grid_combinations(grids),
-            seeds,
-        )
+        given = dict(params) | ({"jobs": jobs} if jobs else {})
+        combinations = room.list_combinations(list_file) if list_file else room.grid_combinations(grids)
+        run = room.create_sweep(notebook, list(files), given, combinations, seeds)
     _carry_out(run, jobs, collect, cluster, dict(cluster_params), job_file)
     click.echo(run.path)
     if run.status["state"] == "failed":
@@ -390,23 +390,47 @@ def infer(model: str, files: tuple[str, ...], params: tuple[tuple[str, str], ...
     click.echo(infer_inputs(cfg, model, inputs, outputs))
 
 # %% ../../nbs/cli/00_command.ipynb #cell-020
+_which_sweep = _together(
+    click.option("--grid", "grids", multiple=True, metavar="NAME=V1,V2,…", help="As of `sweep`: plan all its runs."),
+    click.option("--list", "list_file", metavar="FILE", help="As of `sweep`."),
+    click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="As of `sweep`."),
+    click.option("--jobs", type=click.IntRange(1), default=None, help="As of `sweep` (default: the parameter jobs)."),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-303
 @cli.command()
 @_recipes_and_values
+@_which_sweep
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def plan(files: tuple[str, ...], params: tuple[tuple[str, str], ...], as_json: bool) -> None:
-    """Say, from a short trial, what a training will need on this machine.
+def plan(
+    files: tuple[str, ...],
+    params: tuple[tuple[str, str], ...],
+    grids: tuple[str, ...],
+    list_file: str | None,
+    seeds: int,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Say, from a short trial, what a training, or a sweep of many, will need on this machine.
 
     Memory, seconds for a step, minutes to the end.
     """
     import json
 
-    from unet_nb.config.jobs import TrainConfig
-    from unet_nb.config.recipes import merge_params
-    from unet_nb.studies.plan import plan as make_plan
-    from unet_nb.studies.plan import plan_text
+    from unet_nb.config.recipes import load_params
+    from unet_nb.studies import plan as room
+    from unet_nb.studies.sweep import planned_sweep
 
-    found = make_plan(TrainConfig(**merge_params(files, dict(params))))
-    click.echo(json.dumps(found, indent=2) if as_json else plan_text(found))
+    runs = planned_sweep("train", files, dict(params), grids, list_file, seeds)
+    first = load_params(**runs[0]["params"])
+    found = room.plan(first)
+    texts = [room.plan_text(found)]
+    if len(runs) > 1:
+        jobs = jobs or load_params(*files, job="cross_validate", **dict(params)).jobs
+        cores = len(os.sched_getaffinity(0)) if first.device_target == "CPU" else None
+        found["sweep"] = room.plan_sweep(found, len(runs), jobs, cores)
+        texts.append(room.sweep_text(found["sweep"]))
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(texts))
 
 # %% ../../nbs/cli/00_command.ipynb #cell-021
 @cli.command()
@@ -502,6 +526,11 @@ _what_to_write = _together(
     click.option("--color", is_flag=True, help="Masks in the colours of the classes instead of their ids (PNG)."),
     click.option("--overlay", is_flag=True, help="Also write the classes laid over the image, in colours."),
     click.option(
+        "--objects",
+        is_flag=True,
+        help="Numbered objects in place of masks: label image, table (CSV), outlines for ImageJ and QuPath.",
+    ),
+    click.option(
         "--annotations",
         "tool",
         type=click.Choice(["imagej", "qupath", "labelme", "coco", "labels"]),
@@ -553,6 +582,7 @@ def predict(
     challenge: bool,
     color: bool,
     overlay: bool,
+    objects: bool,
     tool: str | None,
     choices: tuple[str, ...],
     scaling: str,
@@ -572,12 +602,12 @@ def predict(
     folder = _annotation_folder(output, tool, challenge or color) if tool else None
     given = ({} if tta is None else {"tta": tta}) | ({"scaling": parse_scaling(scaling)} if scaling else {})
     predictor = load_predictor(models, tile, parse_reading(choices), threads, device_target=device, **given)
-    wanted = Wanted(probabilities, challenge, color, overlay)
+    wanted = Wanted(probabilities, challenge, color, overlay, objects)
     for path in predict_files(predictor, images, output, wanted):
         click.echo(path)
     if folder:
         click.echo(_write_annotations(tool, folder, images, output, wanted, predictor.cfg))
-    if not (challenge or color):
+    if not (challenge or color or objects):
         click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-901
@@ -702,6 +732,7 @@ def doctor(
     from unet_nb.core.reading import parse_labels, parse_reading
     from unet_nb.data import doctor as room
     from unet_nb.data.conversion import naming_preparation
+    from unet_nb.figures.plots import save_figure
 
     given = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
     given |= {"labels": parse_labels(labels, classes), "reading": parse_reading(choices)}
@@ -710,15 +741,12 @@ def doctor(
         report = room.examine(examined, classes, **options)
     click.echo(report.to_json() if as_json else str(report))
     if figure:
-        from unet_nb.figures.plots import save_figure
-
         click.echo(f"examples: {save_figure(report.figure(), figure)}")
     if fix_into and not isinstance(examined, Path):
         raise click.UsageError("--fix-into works on folders of images and masks; other data are read as they are")
     if fix_into:
         click.echo(str(room.fix_into(examined, resolve_path(fix_into), classes, **options)))
-    if not report.ok:
-        sys.exit(1)
+    sys.exit(int(not report.ok))
 
 # %% ../../nbs/cli/00_command.ipynb #cell-034
 @cli.command()
@@ -736,6 +764,26 @@ def upload(run: str, url: str | None) -> None:
     if not (url := url or opened.cfg.train_url):
         raise click.UsageError(f"{run} has no train_url; say where to: unet_nb upload {run} s3://bucket/folder")
     click.echo(storage.upload(opened.path, f"{url.rstrip('/')}/{opened.path.name}", opened.cfg.storage_patience))
+
+# %% ../../nbs/cli/00_command.ipynb #cell-301
+def _complain(words: str) -> None:
+    "Say on stderr what went wrong; where nobody listens any more there is nothing to say."
+    with suppress(OSError):
+        click.echo(f"unet_nb: {printable(words)}", err=True)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-302
+def _warn_of_namesake() -> None:
+    "Say so where the current folder holds something that scripts and notebooks there would take for the kit."
+    try:
+        here, ours = Path.cwd(), Path(importlib.util.find_spec("unet_nb").origin).resolve().parent
+    except FileNotFoundError:
+        raise FileNotFoundError("the current folder is gone; change to another one (`cd`)") from None
+    for name in ("unet_nb.py", "unet_nb/__init__.py"):
+        if (here / name).is_file() and (here / name).resolve().parent != ours:
+            _complain(
+                f"note: {here / name} is not part of unet_nb and is left alone; rename it, since a script or notebook "
+                f"in this folder would import it instead of the kit in {ours}"
+            )
 
 # %% ../../nbs/cli/00_command.ipynb #cell-200
 def _say_missing(error: ModuleNotFoundError) -> None:
@@ -755,22 +803,29 @@ def main(args: list[str] | None = None) -> None:
 
     Errors in words on stderr, exit code 1 (2 for wrong usage, 130 after Ctrl-C or a termination signal).
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the notebook's kernel too, as Ctrl-C does
+    for number in stop_signals():  # ends the notebook's kernel too, as Ctrl-C does
+        signal.signal(number, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not where a notebook catches the output
+            stream.reconfigure(errors="replace")  # of an output that knows ASCII only
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it repeats in its own terms what the kit says in words
     warnings.formatwarning = lambda message, *_: f"unet_nb: {message}\n"  # what it says, not where in the kit
     try:
+        _warn_of_namesake()
         cli(args, standalone_mode=False)
     except click.ClickException as e:
         e.show()
         sys.exit(e.exit_code)
     except (click.Abort, KeyboardInterrupt) as e:  # click raises Abort from the KeyboardInterrupt
-        click.echo(f"unet_nb: {str(e.__cause__ or e) or 'interrupted'}", err=True)
+        _complain(str(e.__cause__ or e) or "interrupted")
         sys.exit(130)
     except ModuleNotFoundError as e:
         _say_missing(e)
         sys.exit(1)
     except Exception as e:
-        if not isinstance(e, (ValueError, OSError, RunFailed, MemoryError)):
+        no_files = isinstance(e, ImportError) and os.strerror(errno.EMFILE) in str(e)
+        if not isinstance(e, (ValueError, OSError, RunFailed)) and not out_of_memory(e) and not no_files:
             raise  # a fault of ours: show where
-        click.echo(f"unet_nb: {e}{' (there is not enough memory)' * isinstance(e, MemoryError)}", err=True)
+        e = OSError(errno.EMFILE, "") if no_files else e
+        _complain(error_text(e))
         sys.exit(1)

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 from ..core.registry import Registry
 
 # %% auto #0
-__all__ = ['FILE_TILE', 'NETWORKS', 'SizeRule', 'rule_error', 'Geometry', 'native_description', 'valid_output_size',
-           'ValidGeometry', 'StemGeometry', 'NestedGeometry', 'geometry_of', 'size_error', 'crop_error', 'level_error']
+__all__ = ['FILE_TILE', 'OBJECT_PARTS', 'NETWORKS', 'SizeRule', 'rule_error', 'Geometry', 'native_description', 'output_channels',
+           'valid_output_size', 'ValidGeometry', 'StemGeometry', 'NestedGeometry', 'geometry_of', 'size_error',
+           'crop_error', 'level_error']
 
 # %% ../../nbs/config/02_geometry.ipynb #cell-005
 @dataclass(frozen=True)
@@ -120,6 +121,19 @@ def native_description(geometry: Geometry) -> dict[str, Any]:
     overlap = 0 if rule.margin else geometry.reach + rule.divisor
     tile = max(FILE_TILE, 4 * overlap)
     return {**asdict(rule), "tile": [tile, tile], "overlap": overlap}
+
+# %% ../../nbs/config/02_geometry.ipynb #cell-201
+OBJECT_PARTS = {  # by the name of a formulation, the parts into which it divides every object
+    "none": ("",),
+    "border": ("inner", "border"),
+    "contact": ("apart", "contact"),
+    "distance": ("rim", "outer", "inner", "core"),
+}
+
+
+def output_channels(num_classes: int, objects: str) -> int:
+    "How many channels a network answers with: the background, and the parts of every other class."
+    return 1 + len(OBJECT_PARTS[objects]) * (num_classes - 1)
 
 # %% ../../nbs/config/02_geometry.ipynb #cell-017
 def valid_output_size(n: int, depth: int = 4) -> int | None:

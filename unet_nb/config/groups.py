@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from .datasets import DatasetName
-from .geometry import NETWORKS, Geometry, geometry_of
+from .geometry import NETWORKS, Geometry, geometry_of, output_channels
 from ..core.colors import PALETTE
 from ..core.errors import ConfigError as ConfigError  # jobs and rooms take it from here
 from ..core.reading import check_labels, readings
@@ -27,10 +27,10 @@ from ..core.scaling import Scaling
 __all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'Params', 'own_params', 'all_params', 'param', 'default_of',
            'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'AnnotationParams', 'ModelParams',
            'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams',
-           'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ColorParams',
-           'CheckpointParams', 'ExportParams', 'PackageParams', 'ModelFileParams', 'TwoStepParams', 'CompareParams',
-           'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams', 'UploadParams', 'FetchParams',
-           'FetchCheckpointParams']
+           'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ObjectParams',
+           'ColorParams', 'CheckpointParams', 'ExportParams', 'PackageParams', 'PredictionParams', 'ModelFileParams',
+           'TwoStepParams', 'CompareParams', 'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams',
+           'DeviceParams', 'UploadParams', 'FetchParams', 'FetchCheckpointParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-007
 GROUPS: list[type[Params]] = []  # in the order of their definition, which is the order in which a reader sees them
@@ -97,6 +97,14 @@ class ClassParams(Params):
     num_classes: int = param(2, "number of classes, background included", ge=2, le=255)
     ignore_index: int = param(255, "class id of pixels that count neither in the loss nor in the scores", ge=0, le=255)
     coco_classes: list[str] = param([], "COCO: names of the classes, background first; the index is a mask's value")
+    objects: Literal["none", "border", "contact", "distance"] = param(
+        "none", "parts of numbered objects, learnt to tell them apart: border, contact, distance"
+    )
+
+    @property
+    def num_outputs(self) -> int:
+        "Channels of the network's output: the background, and the parts of every other class."
+        return output_channels(self.num_classes, self.objects)
 
     def _check_names(self) -> str | None:
         if not self.coco_classes or len(self.coco_classes) == self.num_classes:
@@ -450,6 +458,21 @@ class FigureParams(Params):
     heading = "The scores"
     show_eval: bool = param(False, "draw every validation image with label, prediction and errors")
 
+# %% ../../nbs/config/00_groups.ipynb #cell-200
+class ObjectParams(Params):
+    "How objects are made of probabilities, see `inference.objects`."
+
+    heading = "The scores"
+    object_threshold: float | None = param(
+        None, "objects: foreground above this probability; None: chosen in training, else 0.5", ge=0, lt=1
+    )
+    object_seeds: float | None = param(
+        None, "objects: seeds above this (objects none: pixels of a neck); None: chosen in training", ge=0
+    )
+    object_min_size: int | None = param(
+        None, "objects: those of fewer pixels are dropped; None: chosen in training, else 1", ge=0
+    )
+
 # %% ../../nbs/config/00_groups.ipynb #cell-039
 class ColorParams(Params):
     "How classes are coloured."
@@ -512,6 +535,20 @@ class PackageParams(Params):
     node_modules: str = param(
         "", "HTML: the folder of that name in which npm put onnxruntime-web, geotiff, upng-js, pako"
     )
+
+# %% ../../nbs/config/00_groups.ipynb #cell-201
+class PredictionParams(Params):
+    "Which images are predicted, by which networks."
+
+    heading = "The prediction"
+    models: list[str] = param(
+        [], "checkpoints, run folders or .onnx files, which answer together; empty: the newest run"
+    )
+    images: str = param("", "file or folder of images to predict")
+    predictions: str = param("", "folder for the predictions; empty: predictions/ in the run folder")
+    objects_out: bool = param(False, "numbered objects in place of masks: label image, table, outlines")
+    overlay_out: bool = param(False, "also the classes laid over the images")
+    tile: int = param(0, "pixels of a tile's side; 0: the network's own", ge=0)
 
 # %% ../../nbs/config/00_groups.ipynb #cell-041
 class ModelFileParams(Params):

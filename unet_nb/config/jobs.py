@@ -26,6 +26,7 @@ from unet_nb.config.groups import (
     FoldParams,
     InputParams,
     ModelParams,
+    ObjectParams,
     Params,
     RunParams,
     ScoreParams,
@@ -41,8 +42,8 @@ from ..core.text import shortened
 # %% auto #0
 __all__ = ['HANDED_ON', 'PATHS', 'JOBS', 'CheckedParams', 'JobConfig', 'NetworkConfig', 'SampleConfig', 'PredictConfig',
            'ScoringConfig', 'ways_text', 'RunConfig', 'TrainConfig', 'EvaluateConfig', 'ExportConfig', 'InferConfig',
-           'InferMindirConfig', 'PrepareConfig', 'CrossValidateConfig', 'CompareConfig', 'BenchmarkConfig',
-           'job_config', 'listed_groups']
+           'InferMindirConfig', 'PredictImagesConfig', 'PrepareConfig', 'CrossValidateConfig', 'CompareConfig',
+           'BenchmarkConfig', 'job_config', 'listed_groups']
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-005
 class CheckedParams(Params):
@@ -84,10 +85,14 @@ class CheckedParams(Params):
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-040
 def _text_error(name: str, value: Any) -> str | None:
+    if isinstance(value, list):
+        return next(filter(None, (_text_error(name, item) for item in value)), None)
     if not isinstance(value, str):
         return None
     if "\0" in value:
         return f"{name}: {value!r} holds a zero byte, which no name of a file may"
+    if is_url(value) and (problem := url_error(value)):
+        return f"{name}: the address {problem}"
     longest = max((len(part.encode(errors="replace")) for part in value.split("/")), default=0)
     if longest > 255 and name not in ("augment", "group_key"):
         return f"{name}: a name in it is {longest} bytes long; files have at most 255"
@@ -186,6 +191,13 @@ class NetworkConfig(InputParams, ModelParams, JobConfig):
     def _check_level(self) -> str | None:
         return level_error(self)
 
+    def _check_objects(self) -> str | None:
+        if self.objects == "none" or self.crop_size:
+            return None
+        return (
+            f"objects: {self.objects} is a matter of pixels, so images are not resized; set crop_size too, [128, 128]"
+        )
+
 # %% ../../nbs/config/04_jobs.ipynb #cell-010
 class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
     "A data set, split and read for a network."
@@ -214,7 +226,7 @@ class SampleConfig(FoldParams, DemoParams, DataParams, NetworkConfig):
         return f"demo_size: {stack} are more than a gigabyte; make them fewer or smaller"
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-011
-class PredictConfig(ColorParams, ScoreParams, DeviceParams, SampleConfig):
+class PredictConfig(ColorParams, ObjectParams, ScoreParams, DeviceParams, SampleConfig):
     "A network that predicts images, and how they are scored and coloured."
 
 
@@ -276,6 +288,7 @@ from unet_nb.config.groups import (
     AugmentParams,
     BenchmarkParams,
     CheckpointParams,
+    ClassParams,
     CompareParams,
     EpochParams,
     EvalParams,
@@ -290,6 +303,7 @@ from unet_nb.config.groups import (
     ModelFileParams,
     OptimizerParams,
     PackageParams,
+    PredictionParams,
     PrepareParams,
     RanksParams,
     RecordParams,
@@ -379,6 +393,11 @@ class ExportConfig(
 
     unlisted = (ModelParams, InputParams, DemoParams, ColorParams)
 
+    def _check_activation(self) -> str | None:
+        if self.objects == "none" or self.eval_activate == "Softmax":
+            return None
+        return f"eval_activate: objects are made of probabilities, so with objects: {self.objects} export Softmax"
+
 
 class InferConfig(ModelFileParams, FetchParams, ScoringConfig, RunConfig):
     "The scores of an exported file."
@@ -390,6 +409,17 @@ class InferMindirConfig(TwoStepParams, InferConfig):
     "The scores of a MINDIR file, in the zoo's two steps."
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-017
+class PredictImagesConfig(PredictionParams, ObjectParams, DataParams, DeviceParams, RunConfig):
+    "Images are predicted; what the networks read and hold is theirs."
+
+    unlisted = (ClassParams, DataParams, UploadParams)
+
+    def _check_wanted(self) -> str | None:
+        if not (self.objects_out and self.overlay_out):
+            return None
+        return "overlay_out: is of class masks, and objects are written in their place; set one of the two to False"
+
+
 class PrepareConfig(AnnotationParams, PrepareParams, ColorParams, SampleConfig, RunConfig):
     "Originals as a data set that training reads; folds and network only to look at the result."
 
@@ -427,6 +457,7 @@ JOBS: dict[str, type[RunConfig]] = {
     "export": ExportConfig,
     "infer_onnx": InferConfig,
     "infer_mindir": InferMindirConfig,
+    "predict": PredictImagesConfig,
     "prepare": PrepareConfig,
     "cross_validate": CrossValidateConfig,
     "compare": CompareConfig,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
@@ -62,6 +63,22 @@ def real_names(values: dict[str, Any]) -> dict[str, Any]:
         real[known] = value
     return real
 
+# %% ../../nbs/config/03_values.ipynb #cell-301
+# What YAML 1.1 reads in another base than people do: 1:30 as minutes, 010 as octal.
+_OTHER_BASE = re.compile(r"[-+]?(0[0-7_]*[0-7]|\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?)")
+
+
+def _refuse_other_base(node: yaml.ScalarNode) -> None:
+    "Raises ConstructorError in words for a number that YAML would read in base 8 or 60."
+    if not _OTHER_BASE.fullmatch(node.value):
+        return
+    read, base = yaml.safe_load(node.value), "base 60" if ":" in node.value else "base 8"
+    words = (
+        f"{node.value} would be read as {read}, by an old rule of YAML ({base}); write {read}, "
+        f"or '{node.value}' in quotes for text"
+    )
+    raise yaml.constructor.ConstructorError(None, None, words, node.start_mark)
+
 # %% ../../nbs/config/03_values.ipynb #cell-009
 class _Recipe(yaml.SafeLoader):
     "A YAML loader for lists of parameters."
@@ -80,6 +97,11 @@ class _Recipe(yaml.SafeLoader):
                 self.peek_event().start_mark,
             )
         return super().compose_node(parent, index)
+
+    def construct_scalar(self, node):
+        if isinstance(node, yaml.ScalarNode) and not node.style:
+            _refuse_other_base(node)
+        return super().construct_scalar(node)
 
     def construct_mapping(self, node, deep=False):
         seen = set()

@@ -5,14 +5,15 @@
 # %% ../../nbs/core/06_colors.ipynb #cell-002
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np  # 0.1 s, which a list of parameters need not wait for
 
 # %% auto #0
-__all__ = ['PALETTE', 'color_mask', 'overlay', 'show_image']
+__all__ = ['PALETTE', 'color_mask', 'overlay', 'show_image', 'objects_over', 'literal_text']
 
 # %% ../../nbs/core/06_colors.ipynb #cell-004
 PALETTE = [[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178], [213, 94, 0]]
@@ -57,3 +58,31 @@ def show_image(image: np.ndarray, limits: tuple[float, float] | None = None) -> 
     if image.shape[2] == 2:
         image = np.concatenate([image, np.zeros_like(image[..., :1])], axis=2)
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[..., :3]
+
+# %% ../../nbs/core/06_colors.ipynb #cell-200
+def objects_over(image: np.ndarray, labels: np.ndarray, opacity: float = 0.5) -> np.ndarray:
+    """Object numbers (H, W) over an image uint8/uint16 (H, W[, C]), RGB uint8 (H, W, 3).
+
+    Each has a colour by its number, and its rim is full of it, so that touching objects are seen apart.
+    """
+    import cv2
+    import numpy as np
+
+    rgb, numbers = show_image(image), np.asarray(labels).astype(np.int64)
+    hue = (numbers * 137) % 180  # the golden angle: neighbours in number lie far from each other
+    hsv = np.stack([hue, np.full_like(hue, 200), np.full_like(hue, 255)], -1).astype(np.uint8)
+    color = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    around = np.pad(numbers, 1, mode="edge")
+    sides = (around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:])
+    rim = np.any([side != numbers for side in sides], axis=0)[..., None]
+    mixed = np.where(rim, color, (1 - opacity) * rgb + opacity * color)
+    return np.where((numbers > 0)[..., None], mixed, rgb).astype(np.uint8)
+
+# %% ../../nbs/core/06_colors.ipynb #cell-302
+@contextmanager
+def literal_text() -> Iterator[None]:
+    "While open, or as a decorator, figures that are made take their text as it is written: `$` begins no formula."
+    from matplotlib import rc_context  # only where there are figures: a third of a second
+
+    with rc_context({"text.parse_math": False}):
+        yield

@@ -5,8 +5,11 @@
 # %% ../../nbs/core/00_errors.ipynb #cell-002
 from __future__ import annotations
 
+import errno
 import importlib.util
 import re
+import signal
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['ShortTraceback', 'ConfigError', 'RunFailed', 'short_errors']
+__all__ = ['ShortTraceback', 'ConfigError', 'RunFailed', 'short_errors', 'out_of_memory', 'error_text', 'stop_signals']
 
 # %% ../../nbs/core/00_errors.ipynb #cell-005
 class ShortTraceback:
@@ -63,3 +66,54 @@ def short_errors() -> Iterator[None]:
         if ours and re.search(r"\braise\b", last.line or ""):
             error._render_traceback_ = partial(_short_traceback, error)
         raise
+
+# %% ../../nbs/core/00_errors.ipynb #cell-012
+_SYSTEM = {
+    errno.ENOSPC: "the disk is full; make room, or write to another one",
+    errno.EDQUOT: "the disk quota is used up; make room, or write to another disk",
+    errno.EROFS: "the disk is read-only; write to another one",
+    errno.EACCES: "permission denied; use a file or folder that you may read and write",
+    errno.EPERM: "permission denied; use a file or folder that you may read and write",
+    errno.EMFILE: "too many files are open; allow more (`ulimit -n 4096`), and start again",
+    errno.ENFILE: "too many files are open on this machine; end other programs, and start again",
+    errno.ENAMETOOLONG: "the name is too long for this disk (most take 255 bytes); choose a shorter one",
+    errno.EFBIG: "the file is larger than this disk or `ulimit -f` allows; write to another disk, or raise the limit",
+    errno.EIO: "the disk, or the connection to it, failed; look whether it is still there",
+    errno.ESTALE: "the disk, or the connection to it, failed; look whether it is still there",
+    errno.EPIPE: "nobody reads the output any more",
+    errno.EAGAIN: "no further process can be started here (`ulimit -u`); end other programs, and start again",
+    errno.ENOMEM: "there is not enough memory; end other programs, or use smaller images or batches",
+    errno.ENOENT: "there is no such file or folder",
+    errno.ENOTDIR: "a file stands where a folder is expected",
+    errno.EISDIR: "a folder stands where a file is expected",
+    errno.ELOOP: "its links lead in a circle",
+}
+
+# %% ../../nbs/core/00_errors.ipynb #cell-013
+def out_of_memory(error: BaseException) -> bool:
+    "Whether an error says that there was no memory, also one of OpenCV, ONNX Runtime or MindSpore."
+    words = r"bad_alloc|[Ii]nsufficient memory|[Oo]ut of memory|[Ff]ailed to allocate|[Cc]annot allocate memory"
+    return isinstance(error, MemoryError) or not isinstance(error, OSError) and bool(re.search(words, str(error)))
+
+
+def error_text(error: BaseException) -> str:
+    "The words of an error; those of the system, of text that has no UTF-8 and of missing memory as a user reads them."
+    if isinstance(error, UnicodeDecodeError):
+        return "the text in it is not UTF-8"
+    if out_of_memory(error):
+        return "there is not enough memory; end other programs, or use smaller images, tiles, crops or batches"
+    if not isinstance(error, OSError) or error.errno is None or error.strerror is None:
+        return str(error) or type(error).__name__
+    places = [str(place) for place in (error.filename, error.filename2) if place is not None]
+    return ": ".join([*[" → ".join(places)][: len(places)], _SYSTEM.get(error.errno, error.strerror)])
+
+# %% ../../nbs/core/00_errors.ipynb #cell-302
+def stop_signals(*others: int) -> tuple[int, ...]:
+    """The signals that ask a run to end: SIGTERM (a scheduler, `kill`), SIGHUP (a lost connection), and `others`.
+
+    Without SIGHUP where it is ignored, as under `nohup`; none outside the main thread, which alone can handle them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return ()
+    lost = getattr(signal, "SIGHUP", None)  # Windows has none
+    return (*others, signal.SIGTERM, *([] if lost is None or signal.getsignal(lost) is signal.SIG_IGN else [lost]))

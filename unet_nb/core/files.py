@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator
 
+from .paths import fitting_name
+
 # %% auto #0
 __all__ = ['atomic_path', 'write_text', 'parse_json', 'json_text', 'read_json', 'write_json', 'file_digest']
 
@@ -24,7 +26,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     On an error it is removed, and `path` stays as it was.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    beside = path.with_name(fitting_name(path.name, ".", f".{os.getpid()}.tmp{path.suffix}"))
     try:
         yield beside
         with open(beside, "rb+" if os.name == "nt" else "rb") as f:  # Windows: only one who may write
@@ -43,9 +45,13 @@ def write_text(path: str | Path, text: str) -> None:
 def parse_json(text: str) -> Any:
     """What a JSON text holds.
 
-    NaN and infinities, which Python writes but JSON does not know, become None. Raises ValueError.
+    NaN, infinities and numbers beyond what a computer counts with become None. Raises ValueError.
     """
-    return json.loads(text, parse_constant=lambda name: None)
+    return json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
+
+
+def _finite(digits: str) -> float | None:
+    return value if math.isfinite(value := float(digits)) else None
 
 # %% ../../nbs/core/03_files.ipynb #cell-008
 def json_text(data: Any, **layout: Any) -> str:

@@ -16,6 +16,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
 
+from .paths import fitting_name
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -158,7 +160,7 @@ def sole_writer(path: str | Path) -> Iterator[None]:
     Raises FileExistsError in words if another process has it.
     """
     path = Path(path)
-    lock = FileLock(path / ".writer" if path.is_dir() else path.with_name(f".{path.name}.writer"))
+    lock = FileLock(path / ".writer" if path.is_dir() else path.with_name(fitting_name(path.name, ".", ".writer")))
     if not lock.take():
         raise FileExistsError(
             f"{path}: {lock.holder() or 'another process'} writes to it; let it end, or end it first, "

@@ -5,12 +5,14 @@
 # %% ../../nbs/core/02_paths.ipynb #cell-002
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
+import re
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['is_url', 'url_error', 'work_dir', 'resolve_path', 'shipped_dir']
+__all__ = ['is_url', 'url_error', 'without_secrets', 'work_dir', 'resolve_path', 'shipped_dir', 'fitting_name']
 
 # %% ../../nbs/core/02_paths.ipynb #cell-005
 def is_url(place: str | Path) -> bool:
@@ -26,9 +28,27 @@ def url_error(url: str) -> str | None:
             "holds a user name or password; leave them out and give credentials in the environment "
             "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
         )
-    if url.startswith("http") and "?" in url:
+    if is_url(url) and "?" in url:
         return "holds a query (?…), which may be a signature that must not be written down; leave it out"
     return None if is_url(url) else "must begin with its kind, such as s3://, obs:// or file://"
+
+# %% ../../nbs/core/02_paths.ipynb #cell-301
+# In a text: what lets somebody in (name and password before the server, a signature after the path).
+_SECRET = re.compile(
+    r"(?P<scheme>[a-z][\w+.-]*://)(?P<who>[^\s/@'\"]*:[^\s/@'\"]*@)?(?P<place>[^\s?'\"]*)(?P<query>\?[^\s'\"]*)?", re.I
+)
+
+
+def without_secrets(text: str) -> str:
+    "A text with passwords and queries (signatures) of the addresses in it replaced by `…`."
+    if not is_url(text):
+        return text
+
+    def shown(found: re.Match) -> str:
+        who, query = found["who"] and "…@", found["query"] and "?…" if "=" in (found["query"] or "") else found["query"]
+        return f"{found['scheme']}{who or ''}{found['place']}{query or ''}"
+
+    return _SECRET.sub(shown, text)
 
 # %% ../../nbs/core/02_paths.ipynb #cell-009
 def work_dir() -> Path:
@@ -52,3 +72,12 @@ def shipped_dir(in_clone: str, in_package: str) -> Path:
     "Folder that comes with the kit: at `in_clone` of a clone, or inside the installed package."
     package = Path(importlib.util.find_spec("unet_nb").origin).resolve().parent
     return next((p for p in (package.parent / in_clone, package / in_package) if p.is_dir()), package / in_package)
+
+# %% ../../nbs/core/02_paths.ipynb #cell-304
+def fitting_name(name: str, before: str = "", after: str = "", longest: int = 255) -> str:
+    "`before` + `name` + `after` as the name of a file; what is too long is cut and told apart by a digest of `name`."
+    room = longest - len(os.fsencode(before + after))
+    if len(os.fsencode(name)) > room:
+        mark = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
+        name = os.fsencode(name)[: room - len(mark)].decode(errors="ignore") + mark
+    return f"{before}{name}{after}"

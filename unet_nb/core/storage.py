@@ -385,7 +385,7 @@ class UploadError(StorageError):
 def upload(folder: str | Path, url: str, patience: float = 0, log: Callable[[str], None] = print) -> Copied:
     """Copy the files below `folder` to `url` as far as they are not there yet.
 
-    Hidden ones stay here, and nothing is deleted there.
+    Hidden ones and links, which may lead out of the folder, stay here, and nothing is deleted there.
 
     Repeats what fails for a passing reason for `patience` seconds. Raises UploadError in words.
     """
@@ -393,7 +393,7 @@ def upload(folder: str | Path, url: str, patience: float = 0, log: Callable[[str
     files = {
         p.relative_to(folder).as_posix(): p
         for p in sorted(folder.rglob("*"))
-        if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts)
+        if p.is_file() and not p.is_symlink() and not any(part.startswith(".") for part in p.relative_to(folder).parts)
     }
     try:
         fs, root = open_storage(url)

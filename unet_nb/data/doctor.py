@@ -28,7 +28,7 @@ import numpy as np
 from fastcore.basics import patch
 from scipy.ndimage import distance_transform_edt
 
-from ..core.colors import PALETTE, color_mask, show_image
+from ..core.colors import PALETTE, color_mask, literal_text, show_image
 from ..core.reading import Reading
 from ..core.scaling import number_kind
 from .convert import png_bytes, report_progress
@@ -842,6 +842,7 @@ def _examples(report: Report, each: int) -> list[tuple[str, np.ndarray]]:
 
 # %% ../../nbs/data/13_doctor.ipynb #cell-055
 @patch
+@literal_text()
 def figure(self: Report, each: int = 2, columns: int = 3):
     """A Matplotlib figure of the first `each` samples of every finding, image and mask side by side.
 

@@ -21,6 +21,7 @@ from .augment import build_augment
 from .preprocessing import Preprocessing, fit_preprocessing, network_size, preprocessing_of
 from .samples import ImageSet, Sample, resize_mask_zoo
 from .sources import source_of
+from .targets import with_targets
 from .weights import border_weights, foreground_crop, labelled_crop
 from .zoo import follows_zoo, reads_folders, zoo_example, zoo_mask
 
@@ -110,11 +111,11 @@ class TrainBatches:
 
     Item `i` is (images float32 (N, C, H, W), masks int32 (N, H', W')[, weights float32 (N, H', W')]).
 
-    `len` is the number of steps; `epoch` may be set between passes. `rank` of `ranks` gets its share of every global
-    batch.
+    `len` counts the steps; `epoch` may be set between passes. `rank` of `ranks` gets its share of every global batch.
     """
 
     def __init__(self, cfg: TrainConfig, images: ImageSet, rank: int = 0, ranks: int = 1):
+        images = images if cfg.objects == "none" else with_targets(images, cfg, source_of(cfg).instances(training=True))
         self.cfg, self.images, self.rank, self.ranks = cfg, images, rank, ranks
         self.batch, self.passes = cfg.device_batch, _passes(cfg)
         self.augment, self.epoch = build_augment(cfg), 0

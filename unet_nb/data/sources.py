@@ -123,8 +123,11 @@ class Source(_Labelled):
         "The files that the samples come from, by their names below `data_path`; a run notes their digests."
         return _files_below(self.folder) if self.cfg.data_path else {}
 
-    def instances(self) -> Callable[[str], np.ndarray] | None:
-        "A function id -> object numbers uint16 (H, W), 0 = ground, of held-out samples; None where objects have none."
+    def instances(self, training: bool = False) -> Callable[[str], np.ndarray] | None:
+        """A function id -> object numbers uint16 (H, W), 0 = ground; None where objects have none.
+
+        Of held-out samples, or with `training` of those that train.
+        """
         return None
 
     def examined(self, cut: bool = False) -> tuple[Path | ImageSet | tuple[ImageSet, ImageSet], dict[str, Any]]:
@@ -291,8 +294,8 @@ class Folder(Source):
         pairs = [pair for part in self.parts for pair in pair_files(self.folder / part).pairs]
         return {f.relative_to(self.folder).as_posix(): f for pair in pairs for f in (pair.image, pair.mask)}
 
-    def instances(self) -> Callable[[str], np.ndarray] | None:
-        scan = pair_files(self.folder / self.parts[-1])
+    def instances(self, training: bool = False) -> Callable[[str], np.ndarray] | None:
+        scan = pair_files(self.folder / self.parts[0 if training else -1])
         return partial(load_instances, scan) if any(pair.instances for pair in scan.pairs) else None
 
     def examined(self, cut: bool = False) -> tuple[Path, dict[str, Any]]:

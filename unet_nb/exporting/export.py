@@ -276,7 +276,7 @@ def compare_file(
     `warn`.
     """
     inputs = gate_inputs(cfg, _export_sizes(cfg, net, images, batch), images)
-    forward = open_model(file, cfg.num_classes)
+    forward = open_model(file, cfg.num_outputs)
     table = compare(forward, as_function(net, compiled=False), inputs, cfg.eval_activate)
     if cfg.file_format == "ONNX" and cfg.eval_activate == "Softmax":
         table["opencv"] = opencv_differences(file, forward, inputs, "float32", warn)

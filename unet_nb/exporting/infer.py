@@ -279,7 +279,7 @@ def network_inputs(cfg: PredictConfig, image: np.ndarray) -> list[np.ndarray]:
 
     def note(x: np.ndarray) -> np.ndarray:
         seen.extend(np.ascontiguousarray(one[None], np.float32) for one in x)
-        return np.zeros((len(x), cfg.num_classes, *output_sides(cfg, x)), np.float32)
+        return np.zeros((len(x), cfg.num_outputs, *output_sides(cfg, x)), np.float32)
 
     predict_network_scale(note, cfg, image)
     return seen
@@ -328,11 +328,11 @@ def stored_outputs(cfg: NetworkConfig, names: list[str], folder: Path, activatio
         file, sides = folder / f"{Path(next(left)).stem}_0.bin", output_sides(cfg, x)
         if not file.is_file():
             raise FileNotFoundError(f"output not found: {file}; step 2 must write one for each input")
-        kind, shape = (np.float32, (1, *sides, cfg.num_classes)) if activation == "Softmax" else (np.int32, (1, *sides))
+        kind, shape = (np.float32, (1, *sides, cfg.num_outputs)) if activation == "Softmax" else (np.int32, (1, *sides))
         values = np.fromfile(file, kind)
         if values.size != np.prod(shape):
             raise ValueError(f"{file}: holds {values.size} numbers, expected were {np.prod(shape)}, {shape}")
-        return as_probabilities(values.reshape(shape), cfg.num_classes)
+        return as_probabilities(values.reshape(shape), cfg.num_outputs)
 
     return lambda x: np.concatenate([read(x) for _ in x])
 

@@ -228,7 +228,7 @@ def _write_variants(
             files[name], tables[name] = write()
         except ValueError as e:
             run.warn(f"{name} was not written: {e}")
-    forwards = {name: (path, open_model(path, cfg.num_classes)) for name, path in files.items()}
+    forwards = {name: (path, open_model(path, cfg.num_outputs)) for name, path in files.items()}
     return {"checkpoint": (checkpoint.path, as_function(net))} | forwards, tables
 
 # %% ../../nbs/exporting/02_quantize.ipynb #cell-019

@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 
 from ..config.groups import ColorParams
 from ..config.jobs import PredictConfig
-from ..core.colors import color_mask, overlay, show_image
+from ..core.colors import color_mask, literal_text, overlay, show_image
 from ..core.files import atomic_path
+from ..core.paths import fitting_name
 from ..core.scaling import Scaling
 from ..data.samples import Sample
 
@@ -38,6 +39,7 @@ def error_map(prediction: np.ndarray, mask: np.ndarray, ignore_index: int = 255)
     return rgb
 
 # %% ../../nbs/figures/00_plots.ipynb #cell-008
+@literal_text()
 def prediction_figure(sample: Sample, probabilities: np.ndarray, cfg: PredictConfig, title: str = "") -> Figure:
     """Image, label, prediction and error map side by side; `probabilities` (K, H, W).
 
@@ -63,7 +65,7 @@ def prediction_figure(sample: Sample, probabilities: np.ndarray, cfg: PredictCon
 # %% ../../nbs/figures/00_plots.ipynb #cell-009
 def prediction_path(folder: Path, id: str) -> Path:
     "The file in `folder` that the figure of image `id` is saved to."
-    return folder / f"prediction_{id.replace('/', '_')}.png"
+    return folder / fitting_name(id.replace("/", "_"), "prediction_", ".png")
 
 # %% ../../nbs/figures/00_plots.ipynb #cell-010
 def save_figure(fig: Figure, path: str | Path) -> Path:
@@ -73,6 +75,7 @@ def save_figure(fig: Figure, path: str | Path) -> Path:
     return Path(path)
 
 # %% ../../nbs/figures/00_plots.ipynb #cell-014
+@literal_text()
 def data_figure(images: Sequence[Sample], cfg: ColorParams, count: int = 3) -> Figure:
     "The first `count` images of a set, plain above and with their classes laid over below."
     shown = [images[i] for i in range(min(count, len(images)))]

@@ -9,7 +9,6 @@ __all__ = ['SCORES', 'KINDS', 'Picture', 'drawn', 'embedded', 'html_report', 'pa
 # %% ../../nbs/figures/01_report.ipynb #cell-003
 import base64
 import html
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..core.errors import error_text
 from ..core.files import write_text
 from ..core.scaling import Scaling
-from ..core.text import duration
+from ..core.text import duration, echo
 from .plots import history_figure, prediction_path, values_figure
 from ..metrics.intervals import mean_interval
 from ..runs.folder import Run
@@ -216,13 +216,13 @@ def save_report(run: Run) -> None:
 def _what_happened(run: Run) -> str:
     "State, time, data and network in a paragraph."
     status, metrics, split = run.status, run.metrics, run._json("split.json")
-    facts = [f"Run {run.path.name}: {status['state']}, {status['updated'][:16].replace('T', ' ')} UTC"]
+    facts = [f"Run {run.path.name}: {status['state']}, {(status['updated'] or '')[:16].replace('T', ' ')} UTC"]
     if split:
         facts.append(
             " and ".join(
                 f"{len(split[part])} {word} images"
                 for part, word in (("train", "training"), ("val", "validation"))
-                if part in split
+                if isinstance(split.get(part), list)
             )
         )
     if metrics.get("train_seconds"):
@@ -239,7 +239,7 @@ def _what_happened(run: Run) -> str:
 # %% ../../nbs/figures/01_report.ipynb #cell-030
 def _failure(run: Run) -> list[str]:
     "Why a run failed or was interrupted, the end of its log, and warnings of any run."
-    log = (run.path / "log.txt").read_text(encoding="utf-8").splitlines() if (run.path / "log.txt").is_file() else []
+    log = run.log_lines()
     warnings = list(dict.fromkeys(line for line in log if line.startswith("warning: ")))
     if not run.status["reason"]:
         return warnings
@@ -321,13 +321,13 @@ def _parameters(run: Run) -> list[str | pd.DataFrame]:
 
 # %% ../../nbs/figures/01_report.ipynb #cell-034
 def _environment(run: Run) -> list[str | pd.DataFrame]:
-    env = json.loads((run.path / "env.json").read_text())
-    commit = f"{env['commit'][:12]}{' with changes' if env['dirty'] else ''}" if env.get("commit") else None
+    env = run.env
+    commit = f"{str(env['commit'])[:12]}{' with changes' if env.get('dirty') else ''}" if env.get("commit") else None
     facts = {
-        "Python": env["python"],
-        "system": env["platform"],
-        "processors": env["processors"],
-        "device": env["device_target"],
+        "Python": env.get("python"),
+        "system": env.get("platform"),
+        "processors": env.get("processors"),
+        "device": env.get("device_target"),
         "commit": commit,
     } | env["packages"]
     return ["# Environment", _values({k: v for k, v in facts.items() if v is not None})]
@@ -346,6 +346,6 @@ def reported(run: Run) -> Iterator[None]:
     finally:
         try:
             save_report(run)
-        except (OSError, ValueError):
-            print(f"{run.path / 'report.html'} could not be written")  # must not hide why the run ended
+        except Exception as e:  # must not hide why the run ended; of a damaged file it can be of any kind
+            echo(f"{run.path / 'report.html'} could not be written: {error_text(e)}")
         run.upload(quiet=True)  # the page too, where there is a train_url

@@ -16,14 +16,14 @@ import cv2
 import numpy as np
 
 # %% auto #0
-__all__ = ['member_paths', 'load_predictor', 'Wanted', 'output_files', 'plan_outputs', 'predict_file', 'PredictionNote',
-           'open_note', 'request_of', 'predict_files']
+__all__ = ['OBJECT_FILES', 'member_paths', 'load_predictor', 'Wanted', 'output_files', 'plan_outputs', 'predict_file',
+           'PredictionNote', 'open_note', 'request_of', 'predict_files']
 
 # %% ../../nbs/inference/04_files.ipynb #cell-202
 from ..core.colors import color_mask
 from ..core.files import atomic_path, file_digest, read_json, write_json
 from ..core.locks import sole_writer
-from ..core.paths import resolve_path
+from ..core.paths import fitting_name, resolve_path
 from ..core.reading import readings
 from ..core.scaling import Scaling, number_kind
 from ..data.images import SUFFIXES, DataError
@@ -82,6 +82,7 @@ def _reads(cfg: PredictConfig) -> dict:
         "values": number_kind(Scaling.from_json(cfg.scaling).dtype or "uint8"),
         "num_classes": cfg.num_classes,
         "native resolution (crop_size)": bool(cfg.crop_size),
+        "objects": None if cfg.objects == "none" else cfg.objects,
     }
     if cfg.crop_size:
         return common | {"valid convolutions": cfg.geometry.rule.margin > 0, "pooling grid": cfg.geometry.rule.divisor}
@@ -174,8 +175,10 @@ class Wanted:
     challenge: bool = False
     color: bool = False
     overlay: bool = False
+    objects: bool = False  # label image, table and outlines in place of masks
 
 # %% ../../nbs/inference/04_files.ipynb #cell-021
+_LONGEST = 240  # bytes of a mask's name: what else is written for it has some letters more
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")  # files of one picture of moderate size
 
 
@@ -184,9 +187,15 @@ def output_files(id: str, source: Path, out: Path, wanted: Wanted) -> dict[str, 
 
     Raises ValueError for an output file whose suffix does not suit.
     """
+    if wanted.objects:
+        return _object_files(id, out, wanted)
     is_tiff = source.suffix.lower() not in _PICTURES or wanted.challenge
     suffix = ".tif" if is_tiff and not wanted.color else ".png"
-    first = out if out.suffix.lower() in SUFFIXES else out / f"{id.replace('/', '_')}{suffix}"
+    first = (
+        out
+        if out.suffix.lower() in SUFFIXES
+        else out / fitting_name(id.replace("/", "_"), after=suffix, longest=_LONGEST)
+    )
     allowed = {".tif": (".tif", ".tiff"), ".png": (".png",)}[suffix]
     if first.suffix.lower() not in allowed:
         raise ValueError(
@@ -196,6 +205,23 @@ def output_files(id: str, source: Path, out: Path, wanted: Wanted) -> dict[str, 
         return {"probability": first}
     beside = {"probability": wanted.probabilities, "overlay": wanted.overlay}
     return {"mask": first} | {k: first.with_name(f"{first.stem}_{k}{first.suffix}") for k in beside if beside[k]}
+
+# %% ../../nbs/inference/04_files.ipynb #cell-202
+OBJECT_FILES = {"labels": "_objects.tif", "table": "_objects.csv", "rois": "_RoiSet.zip", "outlines": ".geojson"}
+
+
+def _object_files(id: str, out: Path, wanted: Wanted) -> dict[str, Path]:
+    "Label image, table and outlines of an image. Raises ValueError for what does not go with objects."
+    beside = [name for name in ("probabilities", "challenge", "color", "overlay") if getattr(wanted, name)]
+    if beside:
+        raise ValueError(f"{beside[0]}: is of class masks, and objects are written in their place; predict twice")
+    if out.suffix.lower() not in SUFFIXES:
+        first = out / f"{id.replace('/', '_')}.tif"
+        return {kind: first.with_name(first.stem + ending) for kind, ending in OBJECT_FILES.items()}
+    if out.suffix.lower() not in (".tif", ".tiff"):
+        raise ValueError(f"{out}: numbered objects are written as .tif; give such a name, or a folder")
+    files = {kind: out.with_name(out.stem + ending) for kind, ending in OBJECT_FILES.items()}
+    return files | {"labels": out}
 
 # %% ../../nbs/inference/04_files.ipynb #cell-022
 def plan_outputs(found: dict[str, Path], out: Path, wanted: Wanted) -> dict[str, dict[str, Path]]:
@@ -247,6 +273,13 @@ def predict_file(
     next(iter(files.values())).parent.mkdir(parents=True, exist_ok=True)
     cfg = predictor.cfg
     pages = open_new_images(cfg, source)
+    if wanted.objects:
+        try:
+            from unet_nb.inference.object_files import predict_object_files  # SciPy and scikit-image, for objects only
+        except ImportError as e:
+            raise ValueError(f"objects need more packages ({e}): pip install 'unet_nb[objects]'") from None
+        count = predict_object_files(predictor, pages, files, log)
+        return log(f"{count} {'object' if count == 1 else 'objects'}")
     if next(iter(files.values())).suffix == ".png":
         return _predict_picture(predictor, source, pages, files, wanted)
     predict_large(
@@ -392,7 +425,7 @@ def _note_beside(out: Path, request: dict, id: str) -> PredictionNote:
     What the kit wrote there may be written anew, from another image or by another network; a file that it did not
     write, or that was changed since, is left to `state`.
     """
-    note = out.with_name(f".{out.name}.json")
+    note = out.with_name(fitting_name(out.name, ".", ".json"))
     if not note.is_file():
         return PredictionNote(note, request)
     before, files = _read_note(note, out)
@@ -414,6 +447,8 @@ def request_of(predictor: Predictor, wanted: Wanted) -> dict:
         "scaling": predictor.cfg.scaling if Scaling.from_json(predictor.cfg.scaling).by in ("limits", "image") else {},
         **vars(wanted),
         "colors": colors,
+        "object_rule": wanted.objects
+        and [getattr(predictor.cfg, f"object_{n}") for n in ("threshold", "seeds", "min_size")],
     }
 
 # %% ../../nbs/inference/04_files.ipynb #cell-032

@@ -27,6 +27,7 @@ from ..core.files import atomic_path, file_digest, write_json
 from ..data.demo import demo_set
 from ..data.preprocessing import preprocessing_of
 from ..data.samples import ImageSet, resize_image
+from ..data.targets import channel_names
 from .onnx_graph import to_onnx
 from .predict import Predictor, tiling_for
 from .predictor import KEY, OnnxPredictor, kept_places, note_of, schema_for
@@ -53,6 +54,7 @@ def description(cfg: PredictConfig, net: SegmentationNet, checkpoint: Checkpoint
         "tiling": {"tile": cfg.geometry.default_tile, "overlap": cfg.geometry.overlap},
         "output": {"activation": cfg.eval_activate},
         "classes": [{"name": name, "color": cfg.palette[i % len(cfg.palette)]} for i, name in enumerate(names)],
+        **_object_part(cfg),
         "scores": {k: v for k, v in history[-1].items() if k in ("dice_coeff", "iou", "mean_dice", "mean_iou")},
         "provenance": {
             "checkpoint": checkpoint.path.name,
@@ -67,6 +69,16 @@ def description(cfg: PredictConfig, net: SegmentationNet, checkpoint: Checkpoint
     }
 
 # %% ../../nbs/inference/05_onnx_form.ipynb #cell-009
+def _object_part(cfg: PredictConfig) -> dict[str, Any]:
+    "How objects are made of the output, where it was trained for them: names of the channels, and the rule."
+    if cfg.objects == "none":
+        return {}
+    names = ("threshold", "seeds", "min_size")
+    rule = {name: value for name in names if (value := getattr(cfg, f"object_{name}")) is not None}
+    parts = {"objects": cfg.objects, "channels": channel_names(cfg.class_names, cfg.objects)}
+    return {"objects": parts | {"threshold": 0.5, "seeds": 0.5, "min_size": 1} | rule}
+
+# %% ../../nbs/inference/05_onnx_form.ipynb #cell-300
 def _trained_with(cfg: PredictConfig, checkpoint: Checkpoint) -> dict[str, Any]:
     "The parameters of the training, without places and machines: those of the checkpoint, and what `cfg` says of them."
     places = {

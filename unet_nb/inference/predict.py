@@ -20,18 +20,21 @@ import numpy as np
 import tifffile
 
 # %% auto #0
-__all__ = ['tiling_for', 'predict_native', 'average_views', 'with_tta', 'ensemble', 'predict_network_scale', 'predict_image',
-           'to_size', 'open_new_images', 'Predictor', 'GrowingTiff', 'encode_probability', 'lay_over', 'predict_large']
+__all__ = ['tiling_for', 'predict_native', 'average_views', 'with_tta', 'ensemble', 'predict_channels', 'predict_network_scale',
+           'predict_image', 'to_size', 'open_new_images', 'Predictor', 'GrowingTiff', 'encode_probability', 'lay_over',
+           'predict_large']
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-203
 from ..core.colors import overlay
 from ..core.errors import ConfigError
 from ..core.files import read_json, write_json
 from ..core.locks import sole_writer
+from ..core.paths import fitting_name
 from ..core.reading import readings
 from ..data.images import ImageFile
 from ..data.preprocessing import Preprocessing, preprocessing_of
 from ..data.samples import open_images, resize_image
+from ..data.targets import class_probabilities
 from .tiling import Forward, Span, Tiling, blended_spans, predict_bands
 
 if TYPE_CHECKING:
@@ -107,13 +110,14 @@ def ensemble(forwards: Sequence[Forward]) -> Forward:
     return lambda x: sum(f(x) for f in forwards) / len(forwards)
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-048
-def predict_network_scale(
+def predict_channels(
     forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None
 ) -> np.ndarray:
-    """Probabilities (K, h, w) of an image (H, W[, C]) at the scale at which the network works.
+    """Probabilities (C, h, w) of the network's channels, for an image (H, W[, C]).
 
-    With `crop_size` that is the image's own (h, w = H, W), in tiles where it is large, else the zoo's `image_size` (or
-    `crop`). `cfg.tta` averages over the eight flips and quarter turns.
+    They are at the scale at which the network works; with `objects` the channels are parts of classes, see
+    `data.targets`. With `crop_size` that is the image's own (h, w = H, W), in tiles where it is large, else the zoo's
+    `image_size` (or `crop`). `cfg.tta` averages over the eight flips and quarter turns.
     """
     prepare = preprocessing_of(cfg)
     scaled = prepare(image)
@@ -124,6 +128,13 @@ def predict_network_scale(
         return forward(prepare.resized(view).transpose(2, 0, 1)[None])[0]
 
     return average_views(one, scaled) if cfg.tta else one(scaled)
+
+# %% ../../nbs/inference/01_predict.ipynb #cell-300
+def predict_network_scale(
+    forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None
+) -> np.ndarray:
+    "Probabilities (K, h, w) of the classes, as `predict_channels`."
+    return class_probabilities(predict_channels(forward, cfg, image, tiling), cfg.objects)
 
 # %% ../../nbs/inference/01_predict.ipynb #cell-049
 def predict_image(forward: Forward, cfg: PredictConfig, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
@@ -188,7 +199,7 @@ class GrowingTiff:
 
     def __init__(self, path: str | Path, shape: tuple[int, ...], dtype: str):
         self.path, self.shape, self.dtype = Path(path), shape, np.dtype(dtype)
-        self.part = self.path.with_name(f".{self.path.name}.part")
+        self.part = self.path.with_name(fitting_name(self.path.name, ".", ".part"))
 
     def create(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -219,7 +230,8 @@ def _page_bands(
     if cfg.crop_size:
         answer, (rows, columns) = with_tta(forward) if cfg.tta else forward, _spans(cfg, page, tiling)
         prepare = preprocessing_of(cfg).for_image(page, new=True)
-        yield from predict_bands(answer, page, rows, columns, tiling.batch, prepare, skip)
+        for first, channels in predict_bands(answer, page, rows, columns, tiling.batch, prepare, skip):
+            yield first, class_probabilities(channels, cfg.objects)
     elif not skip:
         preprocessing_of(cfg).for_image(page, new=True)
         yield 0, predict_image(forward, cfg, page[:])
@@ -315,7 +327,7 @@ def _grow(
     When they are complete, the files get their names.
     """
     target, origin = next(iter(files.values())).path, _origin(pages, cfg, tiling, key, files, label)
-    state, per_page = target.with_name(f".{target.name}.state.json"), 1
+    state, per_page = target.with_name(fitting_name(target.name, ".", ".state.json")), 1
     if cfg.crop_size:
         per_page = len(_spans(cfg, pages[0], tiling)[0])
     done = _finished_bands(state, origin, files) if key else 0

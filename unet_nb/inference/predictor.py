@@ -25,12 +25,13 @@ import numpy as np
 import onnxruntime
 import tifffile
 
-from ..config.geometry import SizeRule
+from ..config.geometry import SizeRule, output_channels
 from ..core.colors import PALETTE, overlay
 from ..core.files import file_digest, read_json
 from ..core.reading import parse_reading
 from ..core.scaling import Scaling, parse_scaling
 from ..data.preprocessing import Preprocessing
+from ..data.targets import channel_names
 from .predict import Predictor, tiling_for
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-006
@@ -69,6 +70,19 @@ def check_description(text: str | None, where: str | Path) -> dict[str, Any]:
         )
     return described
 
+# %% ../../nbs/inference/03_predictor.ipynb #cell-214
+def _object_rule(described: dict[str, Any]) -> dict[str, Any]:
+    "How objects are made of the channels: `objects`, and the rule under its parameters' names; empty without a part."
+    said = described.get("objects")
+    if said is None:
+        return {}
+    names, rule = [c["name"] for c in described["classes"]], {"objects": said["objects"]}
+    for name, kind in (("threshold", float), ("seeds", float), ("min_size", int)):
+        rule[f"object_{name}"] = kind(said[name])
+    if said["channels"] != channel_names(names, said["objects"]) or not 0 <= min(list(rule.values())[1:]):
+        raise ValueError("the channels are not those of the classes, or a number of the rule is negative")
+    return rule
+
 # %% ../../nbs/inference/03_predictor.ipynb #cell-008
 def _whole(value: Any, least: int, most: int) -> bool:
     return type(value) is int and least <= value <= most
@@ -104,6 +118,7 @@ _RULES = {
     "tiling": lambda d: _tiling(d.get("tiling")),  # files that are older than it have none
     "output": lambda d: d["output"]["activation"] in ("Softmax", "Argmax"),
     "provenance": lambda d: isinstance(d["provenance"], dict),
+    "objects": lambda d: isinstance(_object_rule(d), dict),
     "classes": lambda d: (
         0 < len(d["classes"]) < 256
         and all(
@@ -192,7 +207,7 @@ def check_tensors(session: onnxruntime.InferenceSession, described: dict[str, An
     "Raise ValueError unless the graph reads and writes what its description says."
     channels, classes, activation = (
         described["input"]["channels"],
-        len(described["classes"]),
+        len(described.get("objects", {}).get("channels") or described["classes"]),
         described["output"]["activation"],
     )
     inputs, outputs = [
@@ -285,6 +300,10 @@ class DescribedConfig:
     crop_size: list[int] | None
     tta: bool = False
     device_target: str = "CPU"
+    objects: str = "none"
+    object_threshold: float | None = None
+    object_seeds: float | None = None
+    object_min_size: int | None = None
 
     def replace(self, **values: Any) -> "DescribedConfig":
         "A copy with other `values`."
@@ -312,6 +331,7 @@ def described_config(described: dict[str, Any]) -> DescribedConfig:
         tta=trained.get("tta") is True,
         crop_size=crop and (trained.get("crop_size") or crop),
         **_whole_image_size(size, trained),
+        **_object_rule(described),
     )
 
 
@@ -364,7 +384,8 @@ class OnnxPredictor(Predictor):
         )
 
     def _forward(self, x: np.ndarray) -> np.ndarray:
-        return _compute(self.session, x, len(self.classes), _name_of(self.path or b""))
+        channels = output_channels(len(self.classes), self.cfg.objects)
+        return _compute(self.session, x, channels, _name_of(self.path or b""))
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-210
 def kept_places(checkpoint: Path, digest: str) -> list[Path]:

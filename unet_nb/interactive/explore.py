@@ -24,7 +24,7 @@ from matplotlib.ticker import MaxNLocator
 from ..config.groups import ColorParams, ConfigError
 from ..config.jobs import PredictConfig, SampleConfig, TrainConfig
 from ..config.recipes import load_params
-from ..core.colors import color_mask, overlay, show_image
+from ..core.colors import color_mask, literal_text, overlay, show_image
 from ..core.errors import short_errors
 from ..core.paths import resolve_path
 from ..core.reading import readings
@@ -72,6 +72,7 @@ def class_shares(mask: np.ndarray, num_classes: int) -> np.ndarray:
     return counts / max(counts.sum(), 1)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-012
+@literal_text()
 def sample_figure(
     sample: Sample, cfg: PredictConfig, shares: np.ndarray, opacity: float = 0.35, title: str = ""
 ) -> Figure:
@@ -171,6 +172,7 @@ def variants(cfg: TrainConfig, sample: Sample, seed: int = 0) -> list[tuple[np.n
     ]
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-024
+@literal_text()
 def variants_figure(cfg: TrainConfig, sample: Sample, seed: int, outline: bool, title: str) -> Figure:
     "The variants of a sample in two rows, with the outline of the mask where it is as large as the image."
     fig = Figure(figsize=(9.6, 5.1), dpi=80, layout="constrained")
@@ -309,6 +311,7 @@ def _prediction_at(q: Predicted, threshold: float) -> np.ndarray:
     ).astype(np.uint8)
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-041
+@literal_text()
 def predicted_figure(
     q: Predicted, cfg: PredictConfig, total: np.ndarray | None, threshold: float, row: int, column: int, title: str
 ) -> Figure:
@@ -450,7 +453,7 @@ def predict_new(run: Run, images: str | Path = "", output: str | Path = "") -> V
     from unet_nb.inference.files import load_predictor, predict_files
 
     source, predictor = images or new_images(run), load_predictor([run.path])
-    files = predict_files(predictor, source, output or run.path / "predictions")
+    files = predict_files(predictor, source, output or run._folder("predictions"))
     pages = [
         (id, image, mask)
         for (id, file), out in zip(find_pictures(resolve_path(source)).items(), files)
@@ -458,6 +461,7 @@ def predict_new(run: Run, images: str | Path = "", output: str | Path = "") -> V
     ]
     print(f"{len(files)} {'file' if len(files) == 1 else 'files'} written to {files[0].parent}")
 
+    @literal_text()
     def prediction(image: int = 0, opacity: float = 0.35) -> Figure:
         fig, (id, pixels, mask) = Figure(figsize=(8.4, 4.3), dpi=80, layout="constrained"), pages[image]
         left, right = fig.subplots(1, 2)
@@ -497,6 +501,7 @@ def _run_labels(runs: Sequence[Run]) -> dict[str, str]:
     return {f"{chr(65 + i)} {run.path.name.partition('_')[2]}": text for i, (run, text) in enumerate(zip(runs, differ))}
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-060
+@literal_text()
 def runs_figure(
     histories: dict[str, pd.DataFrame], answers: dict[str, Predicted], texts: dict[str, str], cfg: SampleConfig
 ) -> Figure:

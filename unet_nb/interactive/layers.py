@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from mindspore import nn, ops
 
 from ..config.jobs import NetworkConfig, SampleConfig
+from ..core.colors import literal_text
 from ..core.errors import short_errors
 from ..data.pipeline import load_split, preprocessing_of, with_limits
 from ..data.samples import Sample
@@ -105,6 +106,7 @@ def network_table(cfg: NetworkConfig) -> pd.DataFrame:
 MAPS = 16
 
 # %% ../../nbs/interactive/03_layers.ipynb #cell-020
+@literal_text()
 def maps_figure(maps: np.ndarray, title: str) -> Figure:
     "Feature maps (n, H, W) in rows of eight, each from its lowest (dark) to its highest value."
     rows = -(-len(maps) // 8)

@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from mindspore import nn, ops
 
 from ..config.jobs import TrainConfig
+from ..core.colors import literal_text
 from ..core.errors import short_errors
 from ..data.pipeline import load_split
 from ..data.samples import Sample
@@ -74,6 +75,7 @@ def _curves(loss: Axes, score: Axes, losses: list[float], history: list[dict]) -
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 # %% ../../nbs/interactive/04_live.ipynb #cell-011
+@literal_text()
 def live_figure(
     losses: list[float],
     history: list[dict],

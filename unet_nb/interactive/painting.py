@@ -50,8 +50,8 @@ def _shown_picture(image: np.ndarray, channel: str = "all") -> np.ndarray:
 
 
 def _class_colors(names: Sequence[str]) -> list[dict[str, str]]:
-    "Names with colours #rrggbb: background grey, since black does not show on a dark image."
-    colors = [(150, 150, 150), *PALETTE[1:]]
+    "Names with colours #rrggbb: background pink, since black and grey do not show on a grey image."
+    colors = [(204, 121, 167), *PALETTE[1:]]
     return [{"name": n, "color": "#{:02x}{:02x}{:02x}".format(*colors[i % len(colors)])} for i, n in enumerate(names)]
 
 # %% ../../nbs/interactive/07_painting.ipynb #cell-008

@@ -10,7 +10,6 @@ __all__ = ['MOST_CLASSES', 'is_colour', 'image_facts', 'number_of_classes', 'sch
 import hashlib
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from ..data.conversion import convert_source, prepared_folder, source_to_prepare
 from ..data.images import DataError
 from ..data.pairs import pair_files
 from ..data.sources import recognised, source_of
+from ..runs.processes import python_command
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-006
 def is_colour(image: np.ndarray) -> bool:
@@ -166,9 +166,7 @@ def lab_command(notebooks: Path, options: Sequence[str] = ()) -> list[str]:
     root = notebooks.parent.parent if notebooks.parent.name == "nbs" else notebooks.parent
     first = (notebooks / "00_start.ipynb").relative_to(root).as_posix()
     return [
-        sys.executable,
-        "-m",
-        "jupyterlab",
+        *python_command("from jupyterlab.labapp import main; main()"),
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url=/lab/tree/{first}",
         *["--allow-root"] * (os.geteuid() == 0),

@@ -6,6 +6,7 @@
 __all__ = ['png_bytes', 'watched', 'View']
 
 # %% ../../nbs/interactive/00_views.ipynb #cell-003
+import html
 import inspect
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -138,7 +139,7 @@ def _redraw(self: View) -> None:
     try:
         self.picture.value, self.message.value = self.png(), ""
     except Exception as error:
-        self.message.value = f"<b>{type(error).__name__}</b>: {error}"
+        self.message.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"  # names of files stand in it
 
 # %% ../../nbs/interactive/00_views.ipynb #cell-024
 def _pixel_at(fig: Figure, x: float, y: float) -> tuple[int, int] | None:

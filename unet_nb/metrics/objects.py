@@ -5,18 +5,19 @@
 # %% ../../nbs/metrics/02_objects.ipynb #cell-003
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
+from .intervals import mean_interval
 from .overlap import IGNORE_INDEX
 
 # %% auto #0
-__all__ = ['THRESHOLDS', 'label_objects', 'split_objects', 'match_iou', 'average_precision', 'aggregated_jaccard',
-           'object_scores']
+__all__ = ['THRESHOLDS', 'COUNTED', 'label_objects', 'split_objects', 'match_iou', 'average_precision', 'aggregated_jaccard',
+           'object_fates', 'touching_pairs', 'object_scores']
 
 # %% ../../nbs/metrics/02_objects.ipynb #cell-006
 def _foreground(mask: np.ndarray, threshold: float) -> np.ndarray:
@@ -219,30 +220,99 @@ def aggregated_jaccard(truth: np.ndarray, prediction: np.ndarray) -> float:
     """
     return _aggregated_jaccard(_overlaps(truth, prediction))
 
+# %% ../../nbs/metrics/02_objects.ipynb #cell-201
+def _matching(o: _Overlaps) -> dict[str, float | int]:
+    "Panoptic quality and F1 at an IoU above 0.5, and the numbers of split and merged objects (IoU above 0.1)."
+    hits = o.iou[o.iou > 0.5]
+    both, meets = len(o.truth_areas) + len(o.predicted_areas), o.iou > 0.1
+    return {
+        "f1": 2 * len(hits) / both if both else 1.0,
+        "panoptic_quality": float(2 * hits.sum() / both) if both else 1.0,
+        "splits": int((np.bincount(o.rows[meets]) > 1).sum()),
+        "merges": int((np.bincount(o.columns[meets]) > 1).sum()),
+    }
+
+# %% ../../nbs/metrics/02_objects.ipynb #cell-207
+def object_fates(truth: np.ndarray, prediction: np.ndarray) -> tuple[dict[int, str], dict[int, str]]:
+    """What became of every true and of every predicted object, by its number.
+
+    True ones are found (IoU above 0.5), else merged or split (as counted above), else missed; predicted ones are found,
+    merged, split or false. `truth`, `prediction`: label images (H, W).
+    """
+    o, sides = _overlaps(truth, prediction), []
+    meets, hits = o.iou > 0.1, o.iou > 0.5
+    split, merged = (np.unique(s[meets], return_counts=True) for s in (o.rows, o.columns))
+    split, merged = (ids[counts > 1] for ids, counts in (split, merged))
+    for labels, mine, nothing in ((truth, o.rows, "missed"), (prediction, o.columns, "false")):
+        numbers = np.unique(labels)
+        fates = np.full(np.count_nonzero(numbers), nothing, object)
+        fates[mine[meets & np.isin(o.rows, split)]] = "split"
+        fates[mine[meets & np.isin(o.columns, merged)]] = "merged"
+        fates[mine[hits]] = "found"
+        sides.append(dict(zip(numbers[numbers > 0].tolist(), fates.tolist())))
+    return sides[0], sides[1]
+
+# %% ../../nbs/metrics/02_objects.ipynb #cell-205
+def touching_pairs(labels: np.ndarray) -> np.ndarray:
+    "The pairs of numbers (lower, higher) of objects that share an edge or a corner, int64 (pairs, 2), ascending."
+    labels = np.asarray(labels).astype(np.int64)
+    shifts = [(labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])]
+    shifts += [(labels[1:, 1:], labels[:-1, :-1]), (labels[1:, :-1], labels[:-1, 1:])]
+    found = [np.stack([a[other], b[other]], 1) for a, b in shifts for other in [(a != b) & (a > 0) & (b > 0)]]
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+
+# %% ../../nbs/metrics/02_objects.ipynb #cell-300
+def _touching(truth: np.ndarray, o: _Overlaps) -> dict[str, int]:
+    "How many pairs of true objects touch, and of how many both have a prediction with an IoU above 0.5."
+    pairs, hit = touching_pairs(truth), np.unique(o.rows[o.iou > 0.5])
+    ids = np.unique(truth[truth > 0])
+    return {"touching_pairs": len(pairs), "told_apart": int(np.isin(pairs, ids[hit]).all(1).sum())}
+
 # %% ../../nbs/metrics/02_objects.ipynb #cell-041
-def _image_scores(overlaps: _Overlaps) -> dict[str, float | int]:
+def _image_scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float | int]:
     "The scores of one image, ready for JSON."
+    overlaps = _overlaps(truth, prediction)
     precisions = _precisions(overlaps, THRESHOLDS)
     return dict(
         truth_objects=len(overlaps.truth_areas),
         predicted_objects=len(overlaps.predicted_areas),
         average_precision=float(precisions.mean()),
-        ap50=float(precisions[THRESHOLDS.index(0.5)]),
-        ap75=float(precisions[THRESHOLDS.index(0.75)]),
+        **{f"ap{round(100 * t)}": float(p) for t, p in zip(THRESHOLDS, precisions)},
         aggregated_jaccard=_aggregated_jaccard(overlaps),
+        **_matching(overlaps),
+        **_touching(np.asarray(truth), overlaps),
     )
+
+# %% ../../nbs/metrics/02_objects.ipynb #cell-301
+COUNTED = ("truth_objects", "predicted_objects", "splits", "merges", "touching_pairs", "told_apart")
+
+
+def _summary(rows: Sequence[dict]) -> dict[str, dict]:
+    "Mean over images, 95 % bootstrap interval of each mean, and the sums of what is counted."
+    columns = {key: [row[key] for row in rows] for key in rows[0]}
+    return {
+        "mean": {key: float(np.mean(column)) for key, column in columns.items()},
+        "interval": {
+            key: list(mean_interval(column, np.random.default_rng(0)))
+            for key, column in columns.items()
+            if key not in COUNTED and len(rows) > 1
+        },
+        "total": {key: int(np.sum(columns[key])) for key in COUNTED},
+    }
 
 # %% ../../nbs/metrics/02_objects.ipynb #cell-042
 def object_scores(
     truths: Sequence[np.ndarray],  # label images (H, W), sizes may differ
     predictions: Sequence[np.ndarray],  # label images, each of its truth's size
     ids: Sequence[str] | None = None,  # unique names of the images; None: 0, 1, …
+    groups: Mapping[str, str] | None = None,  # kind of each image by its id, such as its staining
 ) -> dict[str, dict]:
-    """Object scores of every image and their mean over images, ready for JSON: {"mean": {…}, "images": {id: {…}}}.
+    """Object scores of every image, their mean with its 95 % interval, and totals of counts, ready for JSON.
 
-    Each holds average_precision, ap50, ap75 (see `average_precision`), aggregated_jaccard, truth_objects and
-    predicted_objects. Raises ValueError where there is no image, the numbers of images differ, or an image's arrays are
-    no fitting label images (with its id).
+    {"mean": {…}, "interval": {…}, "total": {…}, "images": {id: {…}}}, with `groups` also "groups": the first three for
+    each kind. Scores: average_precision, ap50, ap55 … ap95, aggregated_jaccard, panoptic_quality, f1; counts:
+    truth_objects, predicted_objects, splits, merges, touching_pairs, told_apart. Raises ValueError where there is no
+    image, the numbers of images differ, or an image's arrays are no fitting label images (with its id).
     """
     ids = [str(i) for i in (range(len(truths)) if ids is None else ids)]
     if not len(truths) or not len(truths) == len(predictions) == len(set(ids)) == len(ids):
@@ -253,9 +323,11 @@ def object_scores(
     images = {}
     for id, truth, prediction in zip(ids, truths, predictions):
         try:
-            images[id] = _image_scores(_overlaps(truth, prediction))
+            images[id] = _image_scores(truth, prediction)
         except ValueError as error:
             raise ValueError(f"{id}: {error}") from error
-    return dict(
-        mean={key: float(np.mean([scores[key] for scores in images.values()])) for key in images[ids[0]]}, images=images
-    )
+    found = _summary(list(images.values()))
+    if groups:
+        kinds = sorted({groups[id] for id in ids})
+        found["groups"] = {kind: _summary([images[id] for id in ids if groups[id] == kind]) for kind in kinds}
+    return found | {"images": images}

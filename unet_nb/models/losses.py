@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from mindspore import Tensor, dtype, nn, ops
 
+from ..config.geometry import OBJECT_PARTS
 from ..config.groups import LOSSES, LossParams
 from ..core.registry import Registry
 
@@ -265,11 +266,13 @@ def create_loss(cfg: LossParams) -> SegmentationLoss:
     ValueError for an unknown name and for class weights that the loss would not use.
     """
     loss = _CLASSES[cfg.loss]
-    given = {"num_classes": cfg.num_classes, "ignore_index": cfg.ignore_index, "gamma": cfg.focal_gamma}
+    given = {"num_classes": cfg.num_outputs, "ignore_index": cfg.ignore_index, "gamma": cfg.focal_gamma}
     if cfg.class_weights is not None and not LOSSES[cfg.loss]:
         raise ValueError(
             f"class_weights: the loss '{cfg.loss}' does not use them; remove them or choose one of "
             + ", ".join(name for name, weighs in LOSSES.items() if weighs)
         )
-    given["class_weights"] = cfg.class_weights
+    if weights := cfg.class_weights:  # every part of a class has its weight
+        weights = [*weights[:1], *(w for w in weights[1:] for _ in OBJECT_PARTS[cfg.objects])]
+    given["class_weights"] = weights
     return loss(**{name: value for name, value in given.items() if name in _arguments(loss)})

@@ -54,15 +54,20 @@ def find_checkpoint(path: str | Path, prefer_best: bool = True) -> Path:
 def found_from_run(trained: dict[str, Any], checkpoint: Path) -> dict[str, str]:
     """The data that the run of `checkpoint` was started with, where its own folder is the one to look from.
 
+    Only data are looked for there: nothing is imported, since a run folder may be somebody else's.
+
     Of the parameters `trained` those relative paths that lead nowhere here and somewhere there, as absolute ones.
     """
     note = checkpoint.parent.parent / "env.json"
-    start = str(read_json(note).get("work_dir") or "") if note.is_file() else ""
+    try:
+        start = str(read_json(note).get("work_dir") or "")
+    except (OSError, ValueError):  # nothing depends on it
+        start = ""
     found = {}
-    for name in ("data_path", "group_key"):
+    for name in ("data_path", "group_key", "resume_ckpt"):
         path = str(trained.get(name) or "")
         there = Path(start, path)
-        if start and path and not Path(path).is_absolute() and not resolve_path(path).exists() and there.exists():
+        if Path(start).is_absolute() and path and not resolve_path(path).exists() and there.exists():
             found[name] = str(there)
             print(f"{name}: {path} is not here; the run was started in {start}, so it is taken from there", flush=True)
     return found

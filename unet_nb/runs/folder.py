@@ -12,11 +12,12 @@ import platform
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -28,22 +29,24 @@ from ..config.groups import ConfigError, DemoParams, FetchParams, KeepParams
 from ..config.jobs import JOBS, RunConfig
 from ..core.files import atomic_path, read_json, write_json, write_text
 from ..core.locks import FileLock, _flock
-from ..core.text import duration, shortened
+from ..core.text import duration, printable, shortened
+from ..core.text import echo as _print
 
+# %% auto #0
+__all__ = ['COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
+           'version_changes', 'folders_by_start', 'list_runs', 'newest_run']
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-302
 if TYPE_CHECKING:
     import pandas as pd  # 0.6 s to import; only two functions need it
 
 from ..config.datasets import data_name
 from ..config.recipes import load_params
-from ..core.errors import short_errors
-from ..core.paths import resolve_path, shipped_dir, work_dir
+from ..core.errors import error_text, short_errors, stop_signals
+from ..core.paths import fitting_name, resolve_path, shipped_dir, work_dir
 from ..core.storage import UploadError, fetch, others
 from ..core.storage import upload as upload_folder
 from ..core.tables import Scores, html_table
-
-# %% auto #0
-__all__ = ['COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
-           'version_changes', 'folders_by_start', 'list_runs', 'newest_run']
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-006
 def git_state() -> dict[str, Any]:
@@ -123,19 +126,28 @@ class Run:
 
     @property
     def status(self) -> dict[str, Any]:
-        return {"state": "unknown"} | read_json(self.path / "status.json")
-
-    def _folder(self, name: str) -> Path:
-        if not self.path.is_dir():
-            raise FileNotFoundError(errno.ENOENT, "the run folder is gone", str(self.path))  # never made anew
-        (self.path / name).mkdir(parents=True, exist_ok=True)
-        return self.path / name
+        file = self.path / "status.json"
+        found = {"state": "unknown"} | dict.fromkeys(("kind", "reason", "updated")) | read_json(file)
+        for name in ("state", "kind", "reason", "updated"):
+            if not isinstance(found[name], (str, type(None))):
+                raise ValueError(f"{file}: damaged: its {name} is no text")
+        return found
 
     def _json(self, name: str) -> dict[str, Any]:
         return read_json(self.path / name) if (self.path / name).is_file() else {}
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status['state']})"
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-303
+@patch
+def _folder(self: Run, name: str) -> Path:
+    if not self.path.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "the run folder is gone", str(self.path))  # never made anew
+    if (self.path / name).is_symlink():
+        raise OSError(f"{self.path / name} is a link, and a run writes only inside its own folder; delete the link")
+    (self.path / name).mkdir(parents=True, exist_ok=True)
+    return self.path / name
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-060
 @patch(as_prop=True)
@@ -149,11 +161,29 @@ def figures(self: Run) -> Path:
     "The folder of the pictures, as `checkpoints`."
     return self._folder("figures")
 
+# %% ../../nbs/runs/00_folder.ipynb #cell-104
+@patch(as_prop=True)
+def env(self: Run) -> dict[str, Any]:
+    "What env.json holds. Nothing depends on it: of one that is missing or damaged a line says so, and it is empty."
+    try:
+        found = read_json(self.path / "env.json")
+    except (OSError, ValueError) as e:
+        _print(f"warning: {error_text(e)}; where and with which versions the run was made is unknown")
+        return {"packages": {}}
+    return found | {"packages": found["packages"] if isinstance(found.get("packages"), dict) else {}}
+
 # %% ../../nbs/runs/00_folder.ipynb #cell-054
 @patch(as_prop=True)
 def metrics(self: Run) -> Scores:
-    "What metrics.json holds; empty before there is one."
-    return Scores(self._json("metrics.json"))
+    "What metrics.json holds; empty before there is one. Raises ValueError that names a damaged one."
+    found = Scores(self._json("metrics.json"))
+    numbers = [found.get(name) for name in ("train_seconds", "dice_coeff", "iou", "mean_iou")]
+    rows = [found.get(name) or [] for name in ("per_class", "per_image")]
+    if not all(isinstance(value, (int, float, type(None))) for value in numbers) or not all(
+        isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in rows
+    ):
+        raise ValueError(f"{self.path / 'metrics.json'}: damaged, or another file: it does not hold scores")
+    return found
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-055
 @patch(as_prop=True)
@@ -163,9 +193,19 @@ def history(self: Run) -> pd.DataFrame:
 
     file = self.path / "history.csv"
     try:
-        return pd.read_csv(file) if file.is_file() else pd.DataFrame()
+        found = pd.read_csv(file) if file.is_file() else pd.DataFrame()
     except (ValueError, pd.errors.ParserError) as e:
-        raise ValueError(f"{file}: not a table of epochs, or a damaged one ({e})") from None
+        raise ValueError(f"{file}: not a table of epochs, or a damaged one ({error_text(e)})") from None
+    if len(found.columns) and not {"epoch", "loss"} <= set(found.columns):
+        raise ValueError(f"{file}: not a table of epochs, or a damaged one (it has no columns epoch and loss)")
+    return found
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-105
+@patch
+def log_lines(self: Run) -> list[str]:
+    "The lines of log.txt; none before there is one. Bytes that are no UTF-8 are replaced."
+    file = self.path / "log.txt"
+    return file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-012
 @patch
@@ -174,10 +214,10 @@ def log(self: Run, text: str, echo: bool = True, **values: float | None) -> None
 
     `values`: the numbers that the line states, by name, for listeners that need them.
     """
-    with open(self.path / "log.txt", "a", encoding="utf-8") as f:
-        f.write(text + "\n")
+    with open(self.path / "log.txt", "a", encoding="utf-8", errors="backslashreplace") as f:
+        f.write(printable(text) + "\n")
     if echo and self.echo:
-        print(text, flush=True)
+        _print(text)
     for listener in list(self._listeners):
         listener(text, echo, values)
 
@@ -209,7 +249,7 @@ def set_status(self: Run, state: str, reason: str | None = None) -> None:
         {
             "kind": self.kind,
             "state": state,
-            "reason": reason,
+            "reason": reason and printable(reason),
             "started": old.get("started", now),
             "updated": now,
             "host": socket.gethostname(),
@@ -300,6 +340,22 @@ _FULL = {
     errno.EROFS: "the disk has become read-only",
 }
 
+# %% ../../nbs/runs/00_folder.ipynb #cell-107
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    "While open, a signal of `stop_signals` that nobody handles raises KeyboardInterrupt, with its name."
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt(f"ended by {signal.Signals(number).name}")
+
+    unhandled = [number for number in stop_signals() if signal.getsignal(number) is signal.SIG_DFL]
+    before = {number: signal.signal(number, interrupt) for number in unhandled}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
 # %% ../../nbs/runs/00_folder.ipynb #cell-058
 @patch
 def resume_hint(self: Run) -> str:
@@ -346,10 +402,13 @@ def end(self: Run, state: str, reason: str, echo: bool = False) -> None:
 def guard(self: Run) -> Iterator[None]:
     """Marks the run as failed or interrupted when the block raises.
 
-    Ctrl-C, a full disk and a vanished folder are raised again in words.
+    Ctrl-C, a termination signal, a full disk, a vanished folder and other words of the system are raised again as a
+    user reads them.
     """
+    # MindSpore itself ends ranks with SIGTERM, and one that waits for another could not answer.
+    ranks = getattr(self.cfg, "run_distribute", False)
     try:
-        with short_errors():
+        with short_errors(), nullcontext() if ranks else _signals_interrupt():
             yield
     except KeyboardInterrupt as e:
         reason = f"{e or 'interrupted'}; {self.resume_hint()}"
@@ -357,9 +416,9 @@ def guard(self: Run) -> Iterator[None]:
         raise KeyboardInterrupt(reason) from None
     except BaseException as e:
         problem = self.storage_problem(e)
-        self.end("failed", problem or f"{type(e).__name__}: {e}")
-        if problem:
-            raise OSError(problem) from None
+        self.end("failed", problem or f"{type(e).__name__}: {error_text(e)}")
+        if problem or error_text(e) != str(e) and isinstance(e, OSError):
+            raise OSError(problem or error_text(e)) from None
         raise
     else:
         self.upload()
@@ -396,6 +455,8 @@ def create_run(cfg: RunConfig, kind: str = "train") -> Run:
     """
     title = cfg.name or "_".join(part for part in ("" if kind == "train" else kind, cfg.subject) if part)
     name = re.sub(r"[^\w.-]+", "-", title)
+    if not cfg.name:  # made of the data's name, which may be as long as a disk allows
+        name = fitting_name(name, longest=120)
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     root = resolve_path(cfg.output_path)
     for attempt in range(1, 1000):
@@ -406,6 +467,8 @@ def create_run(cfg: RunConfig, kind: str = "train") -> Run:
         except FileExistsError:
             continue
         except OSError as e:
+            if e.errno == errno.ENAMETOOLONG and len(os.fsencode(path.name)) > 255:
+                raise OSError(f"name: too long for the run folder {path.name}; take at most 200 letters") from None
             raise OSError(
                 f"output_path: cannot make the run folder {path}: {e.strerror}; "
                 "set output_path to a folder that you can write to"
@@ -507,7 +570,7 @@ def reopen(run: Run) -> Run:
 # %% ../../nbs/runs/00_folder.ipynb #cell-038
 def version_changes(run: Run) -> list[str]:
     "Packages that have another version now than when the run began, in words."
-    before, now = run._json("env.json").get("packages", {}), env_info()["packages"]
+    before, now = run.env["packages"], env_info()["packages"]
     return [f"{name} {before.get(name)} → {now[name]}" for name in now if name in before and before[name] != now[name]]
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-043
@@ -519,7 +582,8 @@ def _repr_html_(self: Run) -> str:
     "State, key figures, changed parameters, scores and curves as HTML."
     state, reason, metrics, changed = run_state(self), self.status.get("reason"), self.metrics, self.cfg.changed()
     title = (
-        f"<b>{html.escape(self.path.name)}</b> <span style='color:{COLORS.get(state, '#d55e00')}'>{state}</span>"
+        f"<b>{html.escape(self.path.name)}</b> <span style='color:{COLORS.get(state, '#d55e00')}'>"
+        f"{html.escape(str(state))}</span>"
         f"{': ' + html.escape(reason) if reason else ''}"
     )
     facts = {"folder": str(self.path)}

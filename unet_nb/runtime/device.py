@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['plugins', 'missing_libraries', 'lacks', 'check_device', 'card_number', 'setup_device', 'machine', 'machine_memory',
-           'machine_text']
+           'free_memory', 'machine_text']
 
 # %% ../../nbs/runtime/00_device.ipynb #cell-002
 import importlib.util
@@ -208,13 +208,56 @@ def _processor() -> str:
     return f"{name[1].strip() if name else 'unknown'}{vectors}"
 
 # %% ../../nbs/runtime/00_device.ipynb #cell-027
+def _container_memory(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> list[tuple[int, int]]:
+    """Limit and use in bytes of each container (cgroup) around this process that has a limit.
+
+    Of the use, what the system keeps of files only as long as nobody needs the room is not counted.
+    """
+    try:
+        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
+    except OSError:  # not Linux
+        return []
+    found = []
+    for kinds, files in (("", _CGROUP2), ("memory", _CGROUP1)):
+        top = root / kinds
+        for _, names, place in lines:
+            if kinds in names.split(","):
+                inner = top / place.strip("/")
+                folders = (inner, *inner.parents) if inner.is_dir() else (top,)
+                found += [_limit_and_use(folder, *files) for folder in folders if folder.is_relative_to(top)]
+    return list(filter(None, found))
+
+# %% ../../nbs/runtime/00_device.ipynb #cell-301
+# Files of the limit and the use, and the line of memory.stat with what files take that can go; of both versions.
+_CGROUP2 = ("memory.max", "memory.current", "inactive_file")
+_CGROUP1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+
+
+def _limit_and_use(folder: Path, limit: str, use: str, reclaimable: str) -> tuple[int, int] | None:
+    "Limit and use of one cgroup; None without a limit."
+    try:
+        most, used = int((folder / limit).read_text()), int((folder / use).read_text())
+        kept = re.search(rf"^{reclaimable} (\d+)", (folder / "memory.stat").read_text(), re.MULTILINE)
+    except (OSError, ValueError):  # "max", or the cgroup at the top
+        return None
+    return (most, max(0, used - int(kept[1] if kept else 0))) if most < 2**60 else None
+
+# %% ../../nbs/runtime/00_device.ipynb #cell-302
 def machine_memory() -> int:
     "Bytes of memory of the machine, or of the container if that is less."
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([total, *(limit for limit, _ in _container_memory())])
+
+
+def free_memory() -> int:
+    "Bytes of memory that a new process can use."
     try:
-        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    except (OSError, ValueError):
-        return total  # no limit, or no cgroup of version 2
+        free = int(re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())[1]) * 1024
+    except (OSError, TypeError):
+        free = machine_memory()
+    return min([free, *(max(0, limit - used) for limit, used in _container_memory())])
 
 # %% ../../nbs/runtime/00_device.ipynb #cell-029
 def machine_text(info: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from matplotlib.ticker import LogLocator, ScalarFormatter
 
 from ..config.groups import ConfigError
 from ..config.jobs import TrainConfig
+from ..runs.processes import python_command
 from . import torch_peer
 from .torch_peer import PEERS, serve
 from ..training.events import Callback
@@ -189,22 +190,19 @@ def _start_workers(folder: Path, task: str, torch_python: str | None) -> list[_W
     contenders = [
         (
             "MindSpore",
-            [sys.executable, "-c", f"{here}_work_mindspore(Path(sys.argv[1]), sys.argv[2])", str(folder), task],
+            python_command(f"{here}_work_mindspore(Path(sys.argv[1]), sys.argv[2])", str(folder), task),
             None,
         )
     ]
     if task == "infer":
-        contenders.append(
-            ("ONNX Runtime", [sys.executable, "-c", f"{here}_work_onnx(Path(sys.argv[1]))", str(folder)], None)
-        )
+        contenders.append(("ONNX Runtime", python_command(f"{here}_work_onnx(Path(sys.argv[1]))", str(folder)), None))
     if torch_python:
-        script = "import runpy, sys; runpy.run_path(sys.argv[1])['main'](*sys.argv[2:])"
+        script = "import runpy; runpy.run_path(sys.argv[1])['main'](*sys.argv[2:])"
         # The kit's setting for MindSpore; PyTorch's convolutions would be slower with it.
         environment = {k: v for k, v in os.environ.items() if k != "ONEDNN_MAX_CPU_ISA"}
         for name, form in (("PyTorch", "plain"), ("PyTorch, channels last", "channels_last")):
-            contenders.append(
-                (name, [torch_python, "-c", script, torch_peer.__file__, str(folder), task, form], environment)
-            )
+            command = python_command(script, torch_peer.__file__, str(folder), task, form)
+            contenders.append((name, [torch_python, *command[1:]], environment))
     workers = []
     try:
         for contender in contenders:
@@ -473,7 +471,7 @@ def time_to_score(cfg: TrainConfig, seeds: int, scores: list[float], log=print) 
     for seed in range(cfg.seed, cfg.seed + seeds):
         values = TrainConfig.of(cfg, seed=seed, run_eval=True, run_dir="", name=f"seed{seed}").model_dump()
         done = subprocess.run(
-            [sys.executable, "-c", code],
+            python_command(code),
             input=json.dumps({"cfg": values, "start": time.time()}),
             capture_output=True,
             text=True,
@@ -537,7 +535,7 @@ def _rank_history(cfg: TrainConfig, processes: int, batch: int, folder: str) -> 
     options = [text for k, v in values.items() for text in ("-p", k, str(v))]
     if processes > 1:
         options += ["--workers", str(processes)]
-    command = [sys.executable, "-c", "import sys; from unet_nb.cli.command import main; main(sys.argv[1:])"]
+    command = python_command("from unet_nb.cli.command import main; main(sys.argv[1:])")
     done = subprocess.run([*command, "run", "train", *options], capture_output=True, text=True)
     if done.returncode:
         raise ConfigError(

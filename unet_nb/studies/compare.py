@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..config.groups import ConfigError, all_params
+from ..core.colors import literal_text
 from ..core.files import write_json, write_text
 from ..core.paths import resolve_path
 from ..figures.report import Picture, html_report, prediction_pictures
@@ -216,6 +217,7 @@ def worst_images(runs: Sequence[Run], score: str, count: int = 5) -> pd.DataFram
     return table.loc[table.min(axis=1).sort_values().index[:count]]
 
 # %% ../../nbs/studies/04_compare.ipynb #cell-030
+@literal_text()
 def images_figure(runs: Sequence[Run], score: str) -> Figure:
     "The score of each image (a line) in each run, with the mean and its 95 % interval."
     table, means = image_scores(runs, score), scores_with_intervals(runs, score)

@@ -7,7 +7,6 @@ __all__ = ['CAUTION', 'FOLDS', 'fold_configs', 'fold_table', 'trained', 'train_f
            'score_table', 'side_by_side', 'fold_figure', 'curves_figure', 'worst_figures', 'save_results', 'report']
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-003
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from unet_nb.config.groups import (
     ResumeParams,
 )
 from ..config.jobs import CrossValidateConfig, SampleConfig, TrainConfig
+from ..core.colors import literal_text
 from ..core.files import write_json, write_text
 from ..core.paths import resolve_path
 from ..data.isbi import save_stack
@@ -48,7 +48,7 @@ from ..runs.folder import Run, folders_by_start
 from ..runs.processes import Job, last_lines, notebook_job, run_jobs
 from ..runtime.device import setup_device
 from ..training.evaluate import score_image
-from ..training.fit import changed_files, data_digests
+from ..training.fit import DATA_FILES, changed_files, data_digests
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-006
 def fold_configs(cfg: CrossValidateConfig) -> list[TrainConfig]:
@@ -95,8 +95,15 @@ def _training_key(cfg: TrainConfig) -> dict:
     kept = {n: getattr(cfg, n) for group in (*decisive, DeviceParams) for n in group.model_fields}
     for name in ("resume_ckpt", "is_save_on_master", "fold_scheme" if cfg.fold_scheme == "zoo" else ""):
         kept.pop(name, None)
-    kept["data_path"] = str(resolve_path(cfg.data_path)) if cfg.data_path else ""
+    del kept["data_path"]  # where the images lie decides nothing; see `_same_data`
     return kept
+
+
+def _same_data(run: Run, cfg: TrainConfig, digests: dict[str, str]) -> bool:
+    "Whether `run` was trained on the images of `cfg`: by their content, or where it noted none by their folder."
+    if digests and (run.path / DATA_FILES).is_file():
+        return not changed_files(run.path, digests)
+    return resolve_path(run.cfg.data_path) == resolve_path(cfg.data_path)
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-011
 def _finished_run(cfg: TrainConfig, env: dict, digests: dict[str, str]) -> Run | None:
@@ -113,8 +120,8 @@ def _finished_run(cfg: TrainConfig, env: dict, digests: dict[str, str]) -> Run |
                 and run.status["state"] == "done"
                 and _training_key(run.cfg) == _training_key(cfg)
             )
-            same = same and not changed_files(run.path, digests)
-            versions = json.loads((run.path / "env.json").read_text())["packages"]
+            same = same and _same_data(run, cfg, digests)
+            versions = run.env["packages"]
         except (OSError, ValueError, KeyError):
             continue  # a folder that is no run, or of a version with other parameters
         if same and all(versions.get(p) == env["packages"].get(p) for p in ("unet_nb", "mindspore")):
@@ -151,7 +158,7 @@ def train_folds(configs: Sequence[TrainConfig], run: Run, jobs: int = 1, every: 
     It is found in `output_path`, or trained now, `jobs` at a time. `run` (the cross-validation's) gets folds.json and a
     line about every `every` seconds. Raises RuntimeError when a training fails.
     """
-    env, digests = json.loads((run.path / "env.json").read_text()), data_digests(configs[0])
+    env, digests = run.env, data_digests(configs[0])
     found = {cfg.name: _finished_run(cfg, env, digests) for cfg in configs}
     for fold in filter(None, found.values()):
         run.log(f"{fold.path.name}: finished already")
@@ -335,6 +342,7 @@ def fold_figure(way: Variant, score: str = "dice_coeff") -> Figure:
     return fig
 
 # %% ../../nbs/studies/03_cross_validate.ipynb #cell-033
+@literal_text()
 def curves_figure(runs: Sequence[Run], labels: Sequence[str], columns: int = 2) -> Figure:
     "Training loss and validation score of several runs over the epochs, in 2 columns or in 1."
     fig = Figure(figsize=(8, 3) if columns == 2 else (4.4, 5.4), dpi=80, layout="constrained")

@@ -7,7 +7,6 @@ __all__ = ['MASTER_PORT', 'MARK', 'Cluster', 'form_cluster', 'read_rank_table', 
            'marked', 'execute_ranks', 'launch_ranks', 'resume_ranks']
 
 # %% ../../nbs/studies/01_distributed.ipynb #cell-003
-import json
 import os
 import re
 import shutil
@@ -24,10 +23,10 @@ from typing import Any
 import psutil
 
 from ..config.groups import ConfigError
-from ..core.files import write_json
+from ..core.files import parse_json, read_json, write_json
 from ..core.paths import resolve_path
 from ..runs.folder import Run, make_run
-from ..runs.processes import Job, end_with_starter, last_lines, start_process, stop
+from ..runs.processes import Job, end_with_starter, last_lines, python_command, start_process, stop
 from .launch import RunFailed, execute, launch, reason_of, resume
 
 # %% ../../nbs/studies/01_distributed.ipynb #cell-006
@@ -104,7 +103,7 @@ def read_rank_table(path: str) -> tuple[int, list[str]]:
     Raises ConfigError in words.
     """
     try:
-        servers = json.loads(resolve_path(path).read_text())["server_list"]
+        servers = parse_json(resolve_path(path).read_text(encoding="utf-8"))["server_list"]
         return sum(len(s["device"]) for s in servers), [s["server_id"] for s in servers]
     except OSError as e:
         raise ConfigError(f"--rank-table: {path} cannot be read: {e.strerror}") from None
@@ -144,7 +143,7 @@ def rank_main(folder: str) -> None:
         return _schedule(Path(folder))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # papermill then ends the kernel
     run, rank = Path(folder), int(os.environ["RANK_ID"])
-    plan = json.loads((run / "ranks" / "plan.json").read_text())
+    plan = read_json(run / "ranks" / "plan.json")
     _write_note(run, rank, "running")
     try:
         execute(
@@ -202,11 +201,10 @@ def _msrun_command(cluster: Cluster, run: Run) -> list[str]:
     "The command that starts msrun for the ranks of this machine."
     # msrun knows these two names only.
     python = shutil.which("python3", path=Path(sys.executable).parent) and "python3" or "python"
+    run_module = "import runpy; runpy.run_module('mindspore.parallel.cluster.run', run_name='__main__', alter_sys=True)"
     table = [f"--rank_table_file={cluster.rank_table}"] if cluster.rank_table else []
     return [
-        sys.executable,
-        "-m",
-        "mindspore.parallel.cluster.run",
+        *python_command(run_module),
         f"--worker_num={cluster.workers}",
         f"--local_worker_num={len(cluster.local_ranks)}",
         f"--node_rank={cluster.host}",
@@ -217,8 +215,7 @@ def _msrun_command(cluster: Cluster, run: Run) -> list[str]:
         f"--tail_worker_log={cluster.workers}",
         *table,
         python,
-        "-c",
-        "import sys; from unet_nb.studies.distributed import rank_main; rank_main(sys.argv[1])",
+        *python_command("from unet_nb.studies.distributed import rank_main; rank_main(sys.argv[1])")[1:],
         str(run.path),
     ]
 
@@ -249,9 +246,8 @@ class _Echo:
 # %% ../../nbs/studies/01_distributed.ipynb #cell-026
 def _read_notes(run: Path, ranks: range) -> list[dict[str, Any]]:
     "What the ranks, and the scheduler where it has failed, have noted so far."
-    return [
-        json.loads(note.read_text()) for r in (*ranks, "scheduler") if (note := run / "ranks" / f"{r}.json").is_file()
-    ]
+    notes = [run / "ranks" / f"{r}.json" for r in (*ranks, "scheduler")]
+    return [read_json(note) for note in notes if note.is_file()]
 
 # %% ../../nbs/studies/01_distributed.ipynb #cell-027
 def failures(run: Path, ranks: range) -> list[dict[str, Any]]:
@@ -401,7 +397,10 @@ def resume_ranks(path: str) -> Run:
     )
     if not plan.is_file():
         raise ConfigError(f"{path}: a script started its ranks; {again}, or the script with these parameters")
-    cluster = Cluster(**json.loads(plan.read_text())["cluster"])
+    try:
+        cluster = Cluster(**read_json(plan)["cluster"])
+    except (KeyError, TypeError):
+        raise ConfigError(f"{plan}: damaged: it does not say how many ranks there were; {again}") from None
     if cluster.hosts > 1:
         raise ConfigError(f"{path}: its ranks ran on {cluster.hosts} hosts; on each of them {again}")
     return resume(path, partial(execute_ranks, replace(cluster, port=_free_port())))

@@ -6,15 +6,13 @@
 __all__ = ['Execute', 'SPEAKING', 'run_notebooks', 'check_params', 'launch', 'execute', 'resume', 'reason_of']
 
 # %% ../../nbs/studies/00_launch.ipynb #cell-002
-import json
 import logging
 import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +20,12 @@ from ..config.groups import ConfigError, DeviceParams
 from ..config.jobs import ExportConfig, RunConfig, job_config
 from ..config.recipes import merge_params
 from ..core.errors import RunFailed as RunFailed
+from ..core.errors import error_text, out_of_memory, stop_signals
 from ..core.paths import shipped_dir
+from ..core.text import echo
+from ..runs.checkpoint_files import found_from_run
 from ..runs.folder import Run, create_run, reopen, run_state
+from ..runs.processes import python_command
 from ..runtime.device import check_device
 from ..training.trackers import check_tracker
 
@@ -95,8 +97,9 @@ def _run_notebook(notebook: Path, run: Run, values: dict[str, Any], how: Execute
         interrupted = isinstance(e, KeyboardInterrupt) or getattr(e, "ename", "") == "KeyboardInterrupt"
         reason = run.storage_problem(e) or reason_of(e) or f"interrupted; {run.resume_hint()}"
         # A cell outside the notebook's own guard, or a kernel that was killed; but not a folder that is gone or that
-        # another process works in.
-        if os.path.exists(run.path / "status.json") and run_state(run) not in ("running", "failed", "interrupted"):
+        # another process works in. An interrupt after the work is done undoes nothing.
+        left = ("running", "failed", "interrupted", *["done"] * interrupted)
+        if os.path.exists(run.path / "status.json") and run_state(run) not in left:
             run.end("interrupted" if interrupted else "failed", reason)
         run.upload(quiet=True)
         if interrupted:
@@ -109,6 +112,8 @@ def _run_notebook(notebook: Path, run: Run, values: dict[str, Any], how: Execute
         raise RunFailed(
             f"{reason}\nThe run folder is {run.path}; {notebook.name} in it shows where it stopped{again}"
         ) from None
+    finally:
+        run._starting.release()
     run.upload()
     return run
 
@@ -123,15 +128,42 @@ def execute(notebook: Path, run: Run, values: dict[str, Any]) -> None:
         str(run.path / notebook.name),
         parameters=values | {"run_dir": str(run.path)},
         kernel_name="python3",
+        kernel_manager_class=_kernel_manager(),
         progress_bar=False,
-        stdout_file=sys.stdout,
-        extra_arguments=["--log-level=ERROR"],
+        stdout_file=_Screen(),
+        extra_arguments=["--log-level=ERROR", "--InteractiveShellApp.ignore_cwd=True"],
     )
+
+# %% ../../nbs/studies/00_launch.ipynb #cell-027
+class _Screen:
+    "The standard output, which may go away (a closed pipe, a lost connection) without ending the work."
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            echo(text, end="")
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+
+# %% ../../nbs/studies/00_launch.ipynb #cell-028
+def _kernel_manager() -> type:
+    "Starts kernels of this Python, which import nothing from the folder that they work in."
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+
+    command = python_command("from ipykernel.kernelapp import launch_new_instance; launch_new_instance()")
+
+    class Kernel(AsyncKernelManager):
+        kernel_spec = KernelSpec(argv=[*command, "-f", "{connection_file}"], display_name="Python 3", language="python")
+
+    return Kernel
 
 # %% ../../nbs/studies/00_launch.ipynb #cell-016
 @contextmanager
 def _interrupts_go_to_kernel(run: Run) -> Iterator[None]:
-    """While open, the first SIGINT or SIGTERM interrupts the kernel that works on `run`.
+    """While open, the first SIGINT, SIGTERM or SIGHUP interrupts the kernel that works on `run`.
 
     The second one, or one that comes before there is a kernel, raises KeyboardInterrupt here.
     """
@@ -142,14 +174,14 @@ def _interrupts_go_to_kernel(run: Run) -> Iterator[None]:
         status = run.status
         if status["state"] != "running" or status["host"] != socket.gethostname() or status["pid"] == os.getpid():
             raise KeyboardInterrupt
-        os.write(2, b"stopping after this step; once more ends it at once\n")  # print is not safe in a signal handler
+        with suppress(OSError):  # the terminal may be gone; print is not safe in a signal handler
+            os.write(2, b"stopping after this step; once more ends it at once\n")
         try:
             os.kill(status["pid"], signal.SIGINT)
         except ProcessLookupError:
             raise KeyboardInterrupt from None
 
-    in_main = threading.current_thread() is threading.main_thread()  # Python sets signal handlers nowhere else
-    before = {s: signal.signal(s, forward) for s in (signal.SIGINT, signal.SIGTERM)} if in_main else {}
+    before = {s: signal.signal(s, forward) for s in stop_signals(signal.SIGINT)}
     try:
         yield
     finally:
@@ -175,13 +207,12 @@ def resume(path: str | Path, how: Execute | None = None, /) -> Run:
             next(p for n in range(1, 10_000) if not (p := executed.with_stem(f"{executed.stem}-{n}")).exists())
         )
     run.set_status("created")  # which hands the folder over to the kernel
-    here, folder = Path.cwd(), json.loads((run.path / "env.json").read_text()).get("work_dir", "")
-    if Path(folder).is_dir():
-        os.chdir(folder)
-    try:
-        return _run_notebook(notebook, run, cfg.changed(), how or execute)
-    finally:
-        os.chdir(here)
+    return _run_notebook(
+        notebook,
+        run,
+        cfg.changed() | found_from_run(cfg.model_dump(), run.path / "checkpoints" / "newest"),
+        how or execute,
+    )
 
 # %% ../../nbs/studies/00_launch.ipynb #cell-200
 SPEAKING = (
@@ -198,6 +229,9 @@ SPEAKING = (
     "RuntimeError",
     "StorageError",
     "UploadError",
+    "BlockingIOError",
+    "IsADirectoryError",
+    "NotADirectoryError",
     "KeyboardInterrupt",
 )
 
@@ -209,11 +243,12 @@ def reason_of(error: BaseException) -> str:
     if _kernel_died(error):
         return "the notebook's process died: it was killed, or the machine ran out of memory"
     if not hasattr(error, "ename"):
-        return str(error) if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {error}"
+        spoken = isinstance(error, (ValueError, OSError)) or out_of_memory(error)
+        return error_text(error) if spoken else f"{type(error).__name__}: {error}"
+    if error.ename == "MemoryError" or out_of_memory(Exception(error.evalue)):
+        return error_text(MemoryError())
     if error.ename in SPEAKING:
         return error.evalue
-    if error.ename == "MemoryError":
-        return "there is not enough memory for this job"
     return f"a fault of the kit, not of the parameters ({error.ename}); please report it with the notebook"
 
 

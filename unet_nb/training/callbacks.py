@@ -18,7 +18,7 @@ import mindspore as ms
 import pandas as pd
 
 from ..config.jobs import TrainConfig
-from ..core.errors import ShortTraceback
+from ..core.errors import ShortTraceback, stop_signals
 from ..core.files import write_text
 from ..core.text import duration
 from ..runs.checkpoint import not_a_number, save_checkpoint
@@ -289,11 +289,12 @@ def _advice(cfg: TrainConfig) -> str:
 class StopRequest:
     """While this context is open, each of `signals` sets `asked` and breaks nothing off.
 
-    Another one, after two seconds, raises KeyboardInterrupt at once.
+    Another one, after two seconds, raises KeyboardInterrupt at once. The default are SIGINT and `stop_signals`.
     """
 
-    def __init__(self, signals: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)):
-        self.asked, self.signals, self._before = 0.0, signals, {}
+    def __init__(self, signals: tuple[int, ...] | None = None):
+        self.signals = stop_signals(signal.SIGINT) if signals is None else signals
+        self.asked, self._before = 0.0, {}
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():  # Python sets signal handlers nowhere else

@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..config.jobs import EvaluateConfig, PredictConfig, SampleConfig, ScoringConfig, ways_text
+from ..config.jobs import EvaluateConfig, PredictConfig, ScoringConfig, ways_text
 from ..core.files import write_json
 from ..core.tables import Scores
+from ..data.folder import group_of_ids
 from ..data.pipeline import load_split, resized_mask
 from ..data.samples import ImageSet, Sample
-from ..data.sources import source_of
+from ..data.sources import evenly, source_of
+from ..data.targets import class_probabilities
 from ..data.zoo import reads_folders
 from ..figures.plots import levels_figure, prediction_figure, prediction_path, save_figure
 from ..figures.report import reported
-from ..inference.predict import predict_network_scale, to_size
+from ..inference.objects import ObjectRule, choose_rule, find_objects, object_planes
+from ..inference.predict import predict_channels, to_size
 from ..inference.tiling import Forward
 from ..metrics.objects import object_scores, split_objects
 from ..metrics.overlap import confusion, dataset_scores, defined_mean, plain_score, zoo_scores
@@ -34,8 +37,8 @@ if TYPE_CHECKING:  # MindSpore, which takes seconds to load and which the scores
     from unet_nb.runtime.ranks import Ranks
 
 # %% auto #0
-__all__ = ['OnImage', 'score_image', 'evaluate', 'PredictionFigures', 'ObjectScores', 'ZooRecord', 'Evaluation', 'score_into',
-           'evaluate_checkpoint', 'score_levels']
+__all__ = ['OnImage', 'score_image', 'evaluate', 'PredictionFigures', 'ObjectScores', 'found_objects', 'choose_objects',
+           'ZooRecord', 'Evaluation', 'score_into', 'evaluate_checkpoint', 'score_levels']
 
 # %% ../../nbs/training/04_evaluate.ipynb #cell-006
 def score_image(forward: Forward, cfg: PredictConfig, sample: Sample) -> tuple[dict, np.ndarray, np.ndarray]:
@@ -44,7 +47,11 @@ def score_image(forward: Forward, cfg: PredictConfig, sample: Sample) -> tuple[d
     The scores are {"dice_coeff", "iou"}, the matrix (K, K) at native size, the probabilities (K, H, W). With
     `cfg.eval_resize` the zoo's scores too are taken at the label's own size.
     """
-    p = predict_network_scale(forward, cfg, sample.image)
+    return _score_channels(cfg, sample, predict_channels(forward, cfg, sample.image))
+
+# %% ../../nbs/training/04_evaluate.ipynb #cell-300
+def _score_channels(cfg: PredictConfig, sample: Sample, channels: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray]:
+    p = class_probabilities(channels, cfg.objects)
     native = to_size(p, sample.mask.shape)
     if cfg.protocol == "zoo" and not cfg.crop_size:
         dice, iou = _scores_as_zoo(cfg, p, sample)
@@ -104,10 +111,11 @@ def evaluate(
     zoo, matrices = np.zeros((len(images), 2)), np.zeros((len(images), cfg.num_classes, cfg.num_classes), np.int64)
     rank, size = (ranks.rank, ranks.size) if ranks else (0, 1)
     for i in range(rank, len(images), size):
-        scores, matrices[i], p = score_image(forward, cfg, images[i])
+        channels = predict_channels(forward, cfg, images[i].image)
+        scores, matrices[i], _ = _score_channels(cfg, images[i], channels)
         zoo[i] = scores["dice_coeff"], scores["iou"]
         if on_image:
-            on_image(images[i], p, scores)
+            on_image(images[i], to_size(channels, images[i].mask.shape), scores)
     if ranks:
         zoo, matrices = ranks.merge(zoo), ranks.merge(matrices)
     hard = dataset_scores(matrices, class_names=cfg.class_names)
@@ -159,20 +167,54 @@ class ObjectScores:
     It does so where the data set has numbered objects beside its masks.
     """
 
-    def __init__(self, cfg: SampleConfig):
-        self.truths, self.predictions, self.ids = [], [], []
+    def __init__(self, cfg: PredictConfig):
+        self.truths, self.predictions, self.ids, self.cfg = [], [], [], cfg
         self.instances = source_of(cfg).instances() if cfg.num_classes == 2 else None
 
-    def __call__(self, sample: Sample, probabilities: np.ndarray, scores: dict) -> None:
+    def __call__(self, sample: Sample, channels: np.ndarray, scores: dict) -> None:
         if self.instances is None:
             return
         self.truths.append(self.instances(sample.id))
-        self.predictions.append(split_objects(probabilities.argmax(0) == 1))
+        self.predictions.append(found_objects(channels, self.cfg))
         self.ids.append(sample.id)
 
     def result(self) -> dict:
         "{'objects': scores} of `metrics.objects.object_scores`; nothing where there are no numbered objects."
-        return {"objects": object_scores(self.truths, self.predictions, self.ids)} if self.ids else {}
+        if not self.ids:
+            return {}
+        groups = source_of(self.cfg).groups
+        kinds = dict(zip(self.ids, group_of_ids(self.ids, groups))) if groups else None
+        return {"objects": object_scores(self.truths, self.predictions, self.ids, kinds)}
+
+# %% ../../nbs/training/04_evaluate.ipynb #cell-301
+def found_objects(channels: np.ndarray, cfg: PredictConfig) -> np.ndarray:
+    """Object numbers (H, W) as they are scored, from a network's channels (C, H, W).
+
+    Without `objects`, and where nothing else is asked for, those of `split_objects` on the whole image.
+    """
+    rule = ObjectRule.of(cfg)
+    if rule == ObjectRule("none", seeds=1.5):
+        return split_objects(channels.argmax(0) == 1)
+    return find_objects(channels, rule).labels.astype(np.int64)
+
+# %% ../../nbs/training/04_evaluate.ipynb #cell-201
+def choose_objects(
+    forward: Forward, cfg: PredictConfig, images: ImageSet, most: int = 48, side: int = 320
+) -> tuple[dict, float]:
+    """{object_threshold, object_seeds, object_min_size} with the best score on training `images`, and that score.
+
+    At most `most` images, of each at most `side` × `side` pixels; see `inference.objects.choose_rule`.
+    """
+    truths, planes, instances = [], [], source_of(cfg).instances(training=True)
+    for i in evenly(len(images), most):
+        sample = images[i]
+        channels = to_size(
+            predict_channels(forward, cfg, sample.image[:side, :side]), sample.image[:side, :side].shape[:2]
+        )
+        planes.append(object_planes(channels, cfg.objects))
+        truths.append(instances(sample.id)[:side, :side])
+    rule, score = choose_rule(planes, truths, cfg.objects)
+    return {f"object_{name}": getattr(rule, name) for name in ("threshold", "seeds", "min_size")}, score
 
 # %% ../../nbs/training/04_evaluate.ipynb #cell-115d2e91
 class ZooRecord:
@@ -217,7 +259,8 @@ class Evaluation:
         "Evaluate `forward` on `images`; returns the scores."
 
         def look(*image):
-            self.figures(*image)
+            sample, channels, scores = image
+            self.figures(sample, class_probabilities(channels, self.cfg.objects), scores)
             self.objects(*image)
             self.zoo(*image)
 

@@ -23,6 +23,7 @@ from mindspore import nn, ops
 # %% ../../nbs/training/05_fit.ipynb #cell-081
 from ..config.groups import ConfigError, OptimizerParams
 from ..config.jobs import TrainConfig, ways_text
+from ..core.errors import stop_signals
 from ..core.files import file_digest, read_json, write_json
 from ..core.scaling import Scaling, fits, number_kind
 from ..data.doctor import quick_checks
@@ -40,6 +41,7 @@ from ..models.losses import create_loss
 from ..models.registry import create_model, network_arguments
 from unet_nb.runs.checkpoint import (
     Checkpoint,
+    amend_config,
     fetch_checkpoint,
     load_checkpoint,
     load_network,
@@ -79,7 +81,7 @@ from unet_nb.training.callbacks import (
     evaluation_due,
     write_history,
 )
-from .evaluate import Evaluation, evaluate, score_into
+from .evaluate import Evaluation, choose_objects, evaluate, score_into
 from .events import Callback, Callbacks, StepFunction
 from .profile import Profiler
 from .trackers import Tracker, check_tracker
@@ -451,7 +453,7 @@ def train_epochs(trainer: Trainer, batches: TrainBatches, val: ImageSet, events:
             if stop.asked:
                 _stop(trainer)
             loss, scores = trainer.end_epoch(), None
-            if evaluation_due(cfg, trainer.epoch) and trainer.epoch == cfg.num_epochs:
+            if evaluation_due(cfg, trainer.epoch) and trainer.epoch == cfg.num_epochs and cfg.objects == "none":
                 scores = (evaluation := Evaluation(trainer.run, cfg)).score(forward, val)
             elif evaluation_due(cfg, trainer.epoch):
                 scores = evaluate(forward, cfg, val, ranks=trainer.ranks)
@@ -468,9 +470,9 @@ def _left_of_epoch(trainer: Trainer, batches: TrainBatches, dataset) -> Iterable
 
 # %% ../../nbs/training/05_fit.ipynb #cell-030
 def _stop_request(trainer: Trainer) -> StopRequest:
-    "What listens for Ctrl-C, and alone also for SIGTERM."
+    "What listens for Ctrl-C, and alone also for SIGTERM and SIGHUP."
     # MindSpore ends a rank with SIGTERM when it has lost another one; the rank waits for that one and could not answer.
-    return StopRequest((signal.SIGINT,) if trainer.ranks.size > 1 else (signal.SIGINT, signal.SIGTERM))
+    return StopRequest((signal.SIGINT,) if trainer.ranks.size > 1 else stop_signals(signal.SIGINT))
 
 # %% ../../nbs/training/05_fit.ipynb #cell-031
 def _stop(trainer: Trainer) -> None:
@@ -518,7 +520,10 @@ def fit(
     with run.listening(events.on_log), reported(run):
         trainer, made, val = _prepare(cfg, run, batches)
         with _fit_events(trainer, events) as result:
-            result |= _finish(trainer, train_epochs(trainer, made, val, events), val)
+            evaluation = train_epochs(trainer, made, val, events)
+            with _after_last_epoch():
+                _choose_objects(trainer, made)
+                result |= _finish(trainer, evaluation, val)
         run.set_status("done")
     return run
 
@@ -569,6 +574,15 @@ def _prepare(
         run.log(f"class weights: {trainer.balance(train)}")
     return trainer, batches, val
 
+# %% ../../nbs/training/05_fit.ipynb #cell-301
+@contextmanager
+def _after_last_epoch() -> Iterator[None]:
+    "Says of an interrupt in its block what it leaves."
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped after the last epoch, which is saved, while it was scored") from None
+
 # %% ../../nbs/training/05_fit.ipynb #cell-077
 def _finish(trainer: Trainer, evaluation: Evaluation | None, val: ImageSet) -> dict:
     "Write the scores and figures of the network as it is after the last epoch; returns what is in metrics.json."
@@ -605,6 +619,27 @@ def _keep_onnx_form(trainer: Trainer, val: ImageSet) -> None:
         return
     keep_onnx(content, checkpoint.path, file_digest(checkpoint.path))
 
+# %% ../../nbs/training/05_fit.ipynb #cell-200
+def _choose_objects(trainer: Trainer, batches: TrainBatches) -> None:
+    "Where objects are learnt, choose what of their rule is left open, and write it into the checkpoints."
+    cfg, run = trainer.cfg, trainer.run
+    if cfg.objects == "none":
+        return
+    names = ("object_threshold", "object_seeds", "object_min_size")
+    paths = (
+        [*list_checkpoints(run.checkpoints)[-1:], *run.checkpoints.glob("best.ckpt")] if trainer.ranks.is_main else []
+    )
+    for path in paths if any(getattr(cfg, name) is None for name in names) else []:
+        checkpoint, net = load_checkpoint(path), create_model(cfg)
+        load_network(net, checkpoint)
+        found, score = choose_objects(as_function(net), cfg, batches.images)
+        chosen = {name: found[name] if getattr(cfg, name) is None else getattr(cfg, name) for name in names}
+        amend_config(checkpoint, **chosen)
+        shown = ", ".join(f"{name} {value}" for name, value in chosen.items())
+        run.log(f"objects of {path.name}: {shown}; average precision {score:.4f} on training images")
+        if path == paths[0]:
+            trainer.cfg = cfg.replace(**chosen)
+
 # %% ../../nbs/training/05_fit.ipynb #cell-035
 def _check_same_start(trainer: Trainer, train: ImageSet, val: ImageSet) -> None:
     "Raises ValueError, on all ranks, when they are about to train on different images or from different weights."
@@ -635,9 +670,13 @@ def _open_run(cfg: TrainConfig, run: Run | None) -> Run:
 
 # %% ../../nbs/training/05_fit.ipynb #cell-037
 def _save_split(run: Run, split: dict[str, list[str]]) -> None:
-    "Write split.json. Raises ValueError if the run began with other images."
+    "Write split.json. Raises ValueError if the run began with other images, or the file does not say with which."
     file = run.path / "split.json"
-    if file.is_file() and json.loads(file.read_text()) != split:
+    try:
+        before = read_json(file) if file.is_file() else split
+    except ValueError as e:
+        raise ValueError(f"{e}; delete it to go on with the images that are there now") from None
+    if before != split:
         raise ValueError(
             f"{run.path}: the images are not those that the run began with ({file.name} lists them); bring them "
             "back, or start a new run"
@@ -678,7 +717,11 @@ def _warn_of_changes(run: Run, folder: Path, now: dict[str, str]) -> None:
 
     The training goes on, as was asked for.
     """
-    if not (changed := changed_files(folder, now)):
+    try:
+        changed = changed_files(folder, now)
+    except ValueError as e:
+        return run.warn(f"{e}; whether images and masks have changed since the run began is not known")
+    if not changed:
         return
     shown = ", ".join(changed[:20]) + (", …" if len(changed) > 20 else "")
     run.warn(
