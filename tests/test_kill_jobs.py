@@ -1,4 +1,4 @@
-"""Jobs that are killed at random moments are begun again and end in the same results; `kill_jobs.py` does it at length."""
+"""Jobs killed at random moments are begun again and end in the same results; `kill_jobs.py` does it at length."""
 
 import subprocess
 import sys
