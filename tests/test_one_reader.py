@@ -72,8 +72,8 @@ def by_prediction(folder: Path, cfg: PredictConfig) -> np.ndarray:
 
 
 def by_predictor(folder: Path, cfg: PredictConfig) -> np.ndarray:
-    predictor = OnnxPredictor.__new__(OnnxPredictor)  # what opens files needs the description alone
-    predictor.described = {"input": {"channels": cfg.num_channels, "reading": cfg.reading}}
+    predictor = OnnxPredictor.__new__(OnnxPredictor)  # what opens files needs its configuration alone
+    predictor.cfg = cfg
     return pixels(predictor.open(image_of(folder)))
 
 

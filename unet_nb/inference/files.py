@@ -206,7 +206,7 @@ def output_files(id: str, source: Path, out: Path, wanted: Wanted) -> dict[str, 
     beside = {"probability": wanted.probabilities, "overlay": wanted.overlay}
     return {"mask": first} | {k: first.with_name(f"{first.stem}_{k}{first.suffix}") for k in beside if beside[k]}
 
-# %% ../../nbs/inference/04_files.ipynb #cell-202
+# %% ../../nbs/inference/04_files.ipynb #cell-300
 OBJECT_FILES = {"labels": "_objects.tif", "table": "_objects.csv", "rois": "_RoiSet.zip", "outlines": ".geojson"}
 
 

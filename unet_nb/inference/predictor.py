@@ -106,7 +106,7 @@ def _size_rule(size: dict[str, Any]) -> bool:
 def _tiling(blend: dict[str, Any] | None) -> bool:
     return blend is None or _whole(blend["tile"], 1, 2**20) and _whole(blend["overlap"], 0, blend["tile"] - 1)
 
-# %% ../../nbs/inference/03_predictor.ipynb #cell-214
+# %% ../../nbs/inference/03_predictor.ipynb #cell-300
 _RULES = {
     "network": lambda d: isinstance(d["network"]["name"], str),
     "size": lambda d: _size_rule(d["size"]),

@@ -619,7 +619,7 @@ def _keep_onnx_form(trainer: Trainer, val: ImageSet) -> None:
         return
     keep_onnx(content, checkpoint.path, file_digest(checkpoint.path))
 
-# %% ../../nbs/training/05_fit.ipynb #cell-200
+# %% ../../nbs/training/05_fit.ipynb #cell-300
 def _choose_objects(trainer: Trainer, batches: TrainBatches) -> None:
     "Where objects are learnt, choose what of their rule is left open, and write it into the checkpoints."
     cfg, run = trainer.cfg, trainer.run
