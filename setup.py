@@ -14,6 +14,7 @@ cfg = config["DEFAULT"]
 CARRIED = {
     "notebooks": "nbs/run/*.ipynb",
     "explore_notebooks": "nbs/explore/*.ipynb",
+    "page": "nbs/page/page.*",
     "recipes": "params/*.yaml",
     "widgets": "nbs/interactive/painting.*",
 }

@@ -17,7 +17,7 @@ ORDER = (
     "core config metrics data models runs figures runtime inference training exporting studies interactive cli".split()
 )
 AT_THE_ROOT = {"__init__", "_modidx", "train", "onnx_infer"}
-NOT_ROOMS = {"docs", "explore", "images", "run"}  # folders of nbs/ that are no source of a package
+NOT_ROOMS = {"docs", "explore", "images", "page", "run"}  # folders of nbs/ that are no source of a package
 CEILINGS = ROOT / "tests/fixtures/ceilings.json"
 
 SLOW_HELP = "the command's help and completion must not wait for pandas, papermill or MindSpore"

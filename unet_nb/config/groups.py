@@ -28,9 +28,9 @@ __all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'Params', 'own_p
            'ClassParams', 'DataParams', 'DemoParams', 'FoldParams', 'PrepareParams', 'AnnotationParams', 'ModelParams',
            'InputParams', 'AugmentParams', 'LossParams', 'OptimizerParams', 'EpochParams', 'KeepParams', 'ResumeParams',
            'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ObjectParams',
-           'ColorParams', 'CheckpointParams', 'ExportParams', 'PredictionParams', 'ModelFileParams', 'TwoStepParams',
-           'CompareParams', 'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams', 'DeviceParams',
-           'UploadParams', 'FetchParams', 'FetchCheckpointParams']
+           'ColorParams', 'CheckpointParams', 'ExportParams', 'PackageParams', 'PredictionParams', 'ModelFileParams',
+           'TwoStepParams', 'CompareParams', 'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams',
+           'DeviceParams', 'UploadParams', 'FetchParams', 'FetchCheckpointParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-007
 GROUPS: list[type[Params]] = []  # in the order of their definition, which is the order in which a reader sees them
@@ -505,7 +505,9 @@ class ExportParams(Params):
 
     heading = "The model"
     file_name: str = param("unet", "name of the exported file, without suffix")
-    file_format: Literal["MINDIR", "AIR", "ONNX"] = param("MINDIR", "format of the exported file: MINDIR, AIR, ONNX")
+    file_format: Literal["MINDIR", "AIR", "ONNX", "BIOIMAGEIO", "HTML"] = param(
+        "MINDIR", "MINDIR, AIR, ONNX, BIOIMAGEIO (package for Fiji, ilastik, …), HTML (page for a browser)"
+    )
     width: int = param(256, "width of the exported input, pixels", ge=1, le=2**14)
     height: int = param(256, "height of the exported input, pixels", ge=1, le=2**14)
     export_batch: int | list[int] = param(
@@ -520,6 +522,19 @@ class ExportParams(Params):
         return (
             f"export_batch: {self.export_batch} must be a number of images from 1 to 65536, or a list of different ones"
         )
+
+# %% ../../nbs/config/00_groups.ipynb #cell-390
+class PackageParams(Params):
+    "What a BIOIMAGEIO package or an HTML page says of itself."
+
+    heading = "The package"
+    package_title: str = param("", "BIOIMAGEIO, HTML: its name; empty: file name, network and classes")
+    package_text: str = param("", "BIOIMAGEIO, HTML: what it does, in a sentence or two", max_length=1024)
+    package_authors: list[str] = param([], "BIOIMAGEIO, HTML: 'Name' or 'Name (Affiliation)', one each")
+    package_license: str = param("", "BIOIMAGEIO, HTML: SPDX identifier such as CC-BY-4.0; empty: not stated")
+    node_modules: str = param(
+        "", "HTML: the folder of that name in which npm put onnxruntime-web, geotiff, upng-js, pako"
+    )
 
 # %% ../../nbs/config/00_groups.ipynb #cell-201
 class PredictionParams(Params):

@@ -302,6 +302,7 @@ from unet_nb.config.groups import (
     MetricParams,
     ModelFileParams,
     OptimizerParams,
+    PackageParams,
     PredictionParams,
     PrepareParams,
     RanksParams,
@@ -386,7 +387,9 @@ class EvaluateConfig(CheckpointParams, FetchCheckpointParams, FetchParams, Scori
     unlisted = (ModelParams, InputParams, ObjectParams)
 
 
-class ExportConfig(ExportParams, CheckpointParams, FetchCheckpointParams, FetchParams, PredictConfig, RunConfig):
+class ExportConfig(
+    PackageParams, ExportParams, CheckpointParams, FetchCheckpointParams, FetchParams, PredictConfig, RunConfig
+):
     "A checkpoint as an exported file."
 
     unlisted = (ModelParams, InputParams, DemoParams, ColorParams, FoldParams, ObjectParams)
