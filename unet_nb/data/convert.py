@@ -23,6 +23,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache, partial
 from io import BytesIO
+from os.path import isfile
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -756,9 +757,9 @@ def find(self: _Places, name: Any) -> tuple[str, ...]:
         parts = _safe_parts(name)
     except DataError:
         parts = None
-    if parts and (self.folder.joinpath(*parts).is_file() or not base):
+    if parts and (isfile(self.folder.joinpath(*parts)) or not base):  # no error for a name that is too long
         return parts
-    if base in ("", ".", "..") or ":" in base or "\0" in base or not (self.folder / base).is_file():
+    if base in ("", ".", "..") or ":" in base or "\0" in base or not isfile(self.folder / base):
         return parts or _safe_parts(name)
     if self.bases[base] > 1:
         words = f"{self.bases[base]} images of the file end so, and {self.folder} holds one"

@@ -153,9 +153,9 @@ def _open_pillow(data: bytes) -> "Image.Image":
 def _decode_pillow(file: "Image.Image", data: bytes, bits: int) -> np.ndarray:
     "The stored values of an open picture, (H, W) or (H, W, C). Raises ValueError where it is cut off."
     file.load()
+    if file.format == "PNG" and b"IEND\xaeB`\x82" not in data:
+        raise _Unreadable("it is cut off: its end is missing; copy it again")
     if bits == 16 and file.mode != "I;16":
-        if b"IEND\xaeB`\x82" not in data:
-            raise _Unreadable("it is cut off: its end is missing; copy it again")
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
         order = {"LA": [0, 3], "RGB": [2, 1, 0], "RGBA": [2, 1, 0, 3]}[file.mode]
         return np.ascontiguousarray(values[..., order])
