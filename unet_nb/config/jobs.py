@@ -331,7 +331,8 @@ class TrainConfig(
 ):
     "A training."
 
-    unlisted = (DemoParams, ColorParams, UploadParams, FetchParams, FetchCheckpointParams)
+    # What is drawn and how objects are made can be decided afterwards, by an evaluation or a prediction.
+    unlisted = (ColorParams, FigureParams, ObjectParams, DemoParams, UploadParams, FetchParams, FetchCheckpointParams)
 
     @property
     def num_epochs(self) -> int:
@@ -383,7 +384,7 @@ def _accumulation_error(c: TrainConfig) -> str | None:
 class EvaluateConfig(CheckpointParams, FetchCheckpointParams, FetchParams, ScoringConfig, RunConfig):
     "The scores of a checkpoint."
 
-    unlisted = (ModelParams, InputParams)
+    unlisted = (ModelParams, InputParams, ObjectParams)
 
 
 class ExportConfig(
@@ -391,7 +392,7 @@ class ExportConfig(
 ):
     "A checkpoint as an exported file."
 
-    unlisted = (ModelParams, InputParams, DemoParams, ColorParams)
+    unlisted = (ModelParams, InputParams, DemoParams, ColorParams, FoldParams, ObjectParams)
 
     def _check_activation(self) -> str | None:
         if self.objects == "none" or self.eval_activate == "Softmax":
@@ -402,7 +403,7 @@ class ExportConfig(
 class InferConfig(ModelFileParams, FetchParams, ScoringConfig, RunConfig):
     "The scores of an exported file."
 
-    unlisted = (ModelParams, InputParams)
+    unlisted = (ModelParams, InputParams, DemoParams, ObjectParams)
 
 
 class InferMindirConfig(TwoStepParams, InferConfig):
@@ -423,7 +424,7 @@ class PredictImagesConfig(PredictionParams, ObjectParams, DataParams, DevicePara
 class PrepareConfig(AnnotationParams, PrepareParams, ColorParams, SampleConfig, RunConfig):
     "Originals as a data set that training reads; folds and network only to look at the result."
 
-    unlisted = (ModelParams, InputParams, FoldParams, ColorParams, UploadParams)
+    unlisted = (ModelParams, InputParams, FoldParams, ColorParams, UploadParams, DemoParams)
 
     @property
     def subject(self) -> str:

@@ -249,6 +249,18 @@ def _by_image(data: dict) -> tuple[dict[Any, list[dict]], int]:
             entries.append(entry)
     return found, strays
 
+# %% ../../nbs/data/20_coco.ipynb #cell-300
+def _notes_of_file(unlabelled: int, strays: int, tool: str) -> list[str]:
+    "What a COCO file left out, in sentences."
+    notes = []
+    if unlabelled:
+        notes.append(f"{unlabelled} images without a size and without annotations were never labelled and are left out")
+    if strays:
+        notes.append(f"{strays} annotations are left out, the file does not define their images")
+    if tool == "Label Studio":
+        notes.append("Label Studio leaves brushes out of COCO; if somebody used them, export JSON")
+    return notes
+
 # %% ../../nbs/data/20_coco.ipynb #cell-027
 def _read_coco_file(path: Path, index: ImageIndex, options: ReadOptions = ReadOptions(), part: str = "") -> Annotations:
     """The images of one COCO file that are in `index`.
@@ -263,8 +275,8 @@ def _read_coco_file(path: Path, index: ImageIndex, options: ReadOptions = ReadOp
     images, notes, unlabelled, unknown = [], [], 0, 0
     for image in (i for i in data["images"] if isinstance(i, dict)):
         size, of_image = _stated(image), entries[_number_of(image.get("id"))]
-        unlabelled += None in size and not of_image
         if None in size and not of_image:
+            unlabelled += 1
             continue
         try:
             file = index.find(image.get("file_name") or "", path.parent)
@@ -285,11 +297,7 @@ def _read_coco_file(path: Path, index: ImageIndex, options: ReadOptions = ReadOp
     _check_found(path, data, images, notes, unknown)
     if not (isinstance(data.get("info"), dict) and "unet_nb" in data["info"]):
         _ask_for_convention(images, tool, options, path)
-    notes += [f"{unlabelled} images without a size and without annotations were never labelled and are left out"] * (
-        unlabelled > 0
-    )
-    notes += [f"{strays} annotations are left out, the file does not define their images"] * (strays > 0)
-    notes += ["Label Studio leaves brushes out of COCO; if somebody used them, export JSON"] * (tool == "Label Studio")
+    notes += _notes_of_file(unlabelled, strays, tool)
     return Annotations(f"COCO ({tool})" if tool else "COCO", path, images, _classes(data, names), notes=notes)
 
 # %% ../../nbs/data/20_coco.ipynb #cell-028
