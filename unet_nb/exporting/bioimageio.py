@@ -305,8 +305,8 @@ def _resource_description(
         "documentation": "README.md",
         "covers": ["cover.png"],
         "timestamp": described["provenance"]["created"],
-        "inputs": [image | {name: reference("test_image.npy") for name in ("test_tensor", "sample_tensor")}],
-        "outputs": [answer | {name: reference("test_answer.npy") for name in ("test_tensor", "sample_tensor")}],
+        "inputs": [image | {"test_tensor": reference("test_image.npy")}],
+        "outputs": [answer | {"test_tensor": reference("test_answer.npy")}],
         "weights": {"onnx": reference("model.onnx") | {"opset_version": OPSET}},
         "config": {"unet_nb": described},
     }
