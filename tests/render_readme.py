@@ -1,5 +1,6 @@
 """README.md from nbs/index.ipynb: its Markdown as it is, pictures and pages found from the root of the clone."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def render() -> str:
         for c in cells
         if not c.source.startswith("#|")
     )
-    return text.replace("](images/", "](nbs/images/").replace("](docs/", "](nbs/docs/") + "\n"
+    return re.sub(r"\]\((?=(?:docs|explore|images)/)", "](nbs/", text) + "\n"
 
 
 if __name__ == "__main__":
