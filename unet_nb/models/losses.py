@@ -262,7 +262,7 @@ def create_loss(cfg: LossParams) -> SegmentationLoss:
 
     One of ce, dice, ce_dice, focal, tversky, lovasz or one of your own, see `register_loss`.
 
-    Reads `loss`, `num_classes`, `ignore_index`, `class_weights` (ce, ce_dice and focal) and `focal_gamma`. Raises
+    Reads `loss`, `num_outputs`, `ignore_index`, `class_weights` (ce, ce_dice and focal) and `focal_gamma`. Raises
     ValueError for an unknown name and for class weights that the loss would not use.
     """
     loss = _CLASSES[cfg.loss]

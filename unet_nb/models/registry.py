@@ -95,7 +95,8 @@ def create_model(cfg) -> SegmentationNet:
     geometry, arguments = geometry_of(cfg), network_arguments(cfg.model_name)
     values = {argument: getattr(cfg, argument, None) for argument in arguments}
     values |= {name: value for name, value in asdict(geometry).items() if name in arguments}
-    values |= {"num_classes": getattr(cfg, "num_outputs", None) or cfg.num_classes}
+    if "num_classes" in arguments:
+        values["num_classes"] = getattr(cfg, "num_outputs", values["num_classes"])  # parts of objects are outputs too
     net = create_network(cfg.model_name, **{name: value for name, value in values.items() if value is not None})
     _check_geometry(cfg.model_name, net, geometry)
     if getattr(cfg, "weight_init", "he") == "zoo":
