@@ -92,8 +92,9 @@ _SYSTEM = {
 # %% ../../nbs/core/00_errors.ipynb #cell-013
 def out_of_memory(error: BaseException) -> bool:
     "Whether an error says that there was no memory, also one of OpenCV, ONNX Runtime or MindSpore."
+    in_our_words = isinstance(error, (OSError, ValueError, ShortTraceback))  # they may speak of memory, and say more
     words = r"bad_alloc|[Ii]nsufficient memory|[Oo]ut of memory|[Ff]ailed to allocate|[Cc]annot allocate memory"
-    return isinstance(error, MemoryError) or not isinstance(error, OSError) and bool(re.search(words, str(error)))
+    return isinstance(error, MemoryError) or not in_our_words and bool(re.search(words, str(error)))
 
 
 def error_text(error: BaseException) -> str:

@@ -245,7 +245,8 @@ def reason_of(error: BaseException) -> str:
     if not hasattr(error, "ename"):
         spoken = isinstance(error, (ValueError, OSError)) or out_of_memory(error)
         return error_text(error) if spoken else f"{type(error).__name__}: {error}"
-    if error.ename == "MemoryError" or out_of_memory(Exception(error.evalue)):
+    in_our_words = error.ename in SPEAKING and error.ename != "RuntimeError"  # that is also what libraries raise
+    if error.ename == "MemoryError" or not in_our_words and out_of_memory(Exception(error.evalue)):
         return error_text(MemoryError())
     if error.ename in SPEAKING:
         return error.evalue
