@@ -69,6 +69,9 @@ def test_commands_are_real(page):
         name, *args = shlex.split(command)[1:]
         if name.startswith("-"):
             continue
+        if not args:  # a command that is only mentioned
+            assert name in cli.commands, f"{page.name}: {command}"
+            continue
         try:
             context = cli.commands[name].make_context(name, args)  # reads the options, does nothing
         except Exit:

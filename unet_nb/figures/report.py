@@ -299,7 +299,7 @@ def _predictions(run: Run) -> list[str | Picture]:
 # %% ../../nbs/figures/01_report.ipynb #cell-900
 def _checks(run: Run) -> list[str | Picture]:
     "Outlines over the masks that were painted of them, for a preparation of annotations."
-    found = sorted((run.figures / "check").glob("*.png"))
+    found = sorted((run.path / "figures/check").glob("*.png"))  # `run.figures` would make the folder
     pictures = [Picture(Image.open(file).convert("RGB"), file.stem[4:]) for file in found]
     return ["# Outlines as they were drawn over the masks, the worst overlaps first", *pictures] if pictures else []
 
