@@ -94,6 +94,12 @@ def test_rules(ceilings):
     assert now == ceilings["rules"], "some faults are gone: run `make ceilings` and commit what it writes"
 
 
+def test_modules_know_their_names():
+    "A name of another cell, such as a test's, is there in the notebook and not in the module."
+    done = ruff("check", "--no-cache", "--select", "F821", "unet_nb")
+    assert done.returncode == 0, done.stdout
+
+
 def test_format():
     done = ruff("format", "--no-cache", "--check")
     assert done.returncode == 0, f"run `make format`\n{done.stdout}{done.stderr}"

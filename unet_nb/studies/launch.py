@@ -198,7 +198,7 @@ def resume(path: str | Path, how: Execute | None = None, /) -> Run:
     that is finished, still running, or no training.
     """
     cfg = Run(path).cfg
-    if isinstance(cfg, DeviceParams) and name != "infer_onnx":  # ONNX Runtime says itself what it lacks
+    if isinstance(cfg, DeviceParams):
         check_device(cfg)
     run, notebook = reopen(Run(path)), _find_notebook("train")
     executed = run.path / notebook.name
