@@ -15,8 +15,8 @@ from ..core.registry import Registry
 
 # %% auto #0
 __all__ = ['FILE_TILE', 'OBJECT_PARTS', 'NETWORKS', 'SizeRule', 'rule_error', 'Geometry', 'native_description', 'output_channels',
-           'valid_output_size', 'ValidGeometry', 'StemGeometry', 'NestedGeometry', 'geometry_of', 'size_error',
-           'crop_error', 'level_error']
+           'valid_output_size', 'ValidGeometry', 'StemGeometry', 'SimpleGeometry', 'NestedGeometry', 'geometry_of',
+           'size_error', 'crop_error', 'level_error']
 
 # %% ../../nbs/config/02_geometry.ipynb #cell-005
 @dataclass(frozen=True)
@@ -72,20 +72,20 @@ def rule_error(rule: SizeRule, size: Sequence[int]) -> str | None:
 class Geometry:
     """The sizes of a padded network with `depth` down-samplings by 2 and two 3×3 convolutions at each level.
 
-    The base of all others. `rule`: which sides it takes, see `SizeRule`. `reach`: how far it sees. `levels`: into how
-    many smaller networks it can be pruned. `default_tile`: pixels of a tile where none is asked for.
+    `rule`: which sides it takes, see `SizeRule`. `reach`: how far it sees. `levels`: into how
+    many smaller networks it can be pruned. `default_tile`: pixels of a tile where none is asked for. `papers`: what to
+    cite, and its DOI. `absent_in_zoo`: parameters of the network that the model zoo builds it without.
     """
 
     depth: int = 4
     default_tile: ClassVar[int] = 512
     levels: ClassVar[int] = 0
+    papers: ClassVar[dict[str, str]] = {"U-Net: Ronneberger et al., MICCAI 2015": "10.1007/978-3-319-24574-4_28"}
+    absent_in_zoo: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def of(cls, cfg: Any) -> Geometry:
-        """The geometry of a network with the parameters of `cfg`, an object with attributes.
-
-        One that is None or absent has its default.
-        """
+        "The geometry of a network with the attributes of `cfg`; one that is None or absent has its default."
         given = {field.name: getattr(cfg, field.name, None) for field in fields(cls)}
         return cls(**{name: value for name, value in given.items() if value is not None})
 
@@ -176,9 +176,17 @@ class StemGeometry(Geometry):
         return SizeRule(self.stem_factor * 2**self.depth)
 
 
+class SimpleGeometry(Geometry):
+    "A padded network with and without BatchNorm and transposed convolutions; in the zoo only with both."
+
+    absent_in_zoo = ("use_bn", "use_deconv")
+
+
 @dataclass(frozen=True)
 class NestedGeometry(Geometry):
     "UNet++: a head at each of its levels, to each of which it can be pruned."
+
+    papers = Geometry.papers | {"UNet++: Zhou et al., IEEE TMI 2020": "10.1109/TMI.2019.2959609"}
 
     @property
     def levels(self) -> int:
@@ -188,7 +196,7 @@ class NestedGeometry(Geometry):
 NETWORKS = Registry("model_name")  # by name, the class of a geometry, or a geometry that no parameter changes
 NETWORKS |= {
     "unet_medical": ValidGeometry,
-    "unet_simple": Geometry,
+    "unet_simple": SimpleGeometry,
     "unet_nested": NestedGeometry,
     "unet_fast": StemGeometry,
 }

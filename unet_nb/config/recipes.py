@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .datasets import DATASETS
+from .geometry import NETWORKS
 from .groups import ConfigError, UploadParams, all_params
 from .jobs import RunConfig, job_config
 from .values import RETIRED, parse_yaml, real_names, unknown_parameter
@@ -78,7 +79,6 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 # %% ../../nbs/config/05_recipes.ipynb #cell-5ee57ab3
 _ZOO_KEY = "FixedLossScaleManager"  # the zoo's train.py cannot run without it, and no recipe of the kit has it
 ZOO_WAYS = {"protocol": "zoo", "upsample_grid": "asymmetric", "channel_order": "BGR", "checkpoint_interval": "end"}
-_ZOO_IGNORES = {"unet_simple": ("use_bn", "use_deconv")}  # the zoo builds this network without them
 
 # %% ../../nbs/config/05_recipes.ipynb #cell-d98cfdcf
 def _is_zoo_file(given: dict[str, Any]) -> bool:
@@ -100,7 +100,8 @@ def _from_zoo(given: dict[str, Any], where: Path | str) -> dict[str, Any]:
     except ValueError:
         print(f"{where}: dataset {real['dataset']} is read as a folder of images and masks, as in the zoo", flush=True)
         real["dataset"] = "folder"
-    ignored = [name for name in _ZOO_IGNORES.get(real.get("model_name"), ()) if name in real]
+    network = NETWORKS.get(real.get("model_name"))
+    ignored = [name for name in getattr(network, "absent_in_zoo", ()) if name in real]
     if ignored:
         print(f"{where}: {real['model_name']} has no {', '.join(ignored)} in the zoo; left out", flush=True)
     return {name: value for name, value in real.items() if _known(name) and name not in ignored}

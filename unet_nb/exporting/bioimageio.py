@@ -256,12 +256,6 @@ def _output_tensor(cfg: ExportConfig) -> dict[str, Any]:
     return {"id": name, "description": said[:128], "axes": _axes(channels, sizes), "data": data}
 
 # %% ../../nbs/exporting/03_bioimageio.ipynb #cell-025
-_PAPERS = {
-    "U-Net: Ronneberger, Fischer, Brox, MICCAI 2015": "10.1007/978-3-319-24574-4_28",
-    "UNet++: Zhou et al., IEEE TMI 2020": "10.1109/TMI.2019.2959609",
-}
-
-
 def title_and_summary(cfg: ExportConfig) -> tuple[str, str]:
     "What a package or a page is called, and a sentence on it: the parameters, or what the network says of itself."
     names = ", ".join(cfg.class_names)
@@ -292,7 +286,6 @@ def _resource_description(
         return {"source": name, "sha256": hashlib.sha256(files[name]).hexdigest()}
 
     image, answer = _input_tensor(cfg, dtype), _output_tensor(cfg)
-    papers = list(_PAPERS.items())[: 2 if cfg.model_name == "unet_nested" else 1]
     return {
         "format_version": "0.5.9",  # the newest that bioimageio.core 0.10 reads
         "type": "model",
@@ -300,7 +293,7 @@ def _resource_description(
         "description": title_and_summary(cfg)[1],
         "authors": [_author(text) for text in cfg.package_authors] or [{"name": "not stated"}],
         **({"license": _license(cfg.package_license)} if cfg.package_license else {}),
-        "cite": [{"text": text, "doi": doi} for text, doi in papers],
+        "cite": [{"text": text, "doi": doi} for text, doi in cfg.geometry.papers.items()],
         "tags": ["unet", "segmentation", "semantic-segmentation", "2d", cfg.model_name, *_identifiers(cfg.class_names)],
         "documentation": "README.md",
         "covers": ["cover.png"],

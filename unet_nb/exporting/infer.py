@@ -153,7 +153,7 @@ def is_described(path: Path) -> bool:
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-880cb5b6
 def _config_without_description(config: type[InferConfig], given: dict[str, Any], path: Path) -> InferConfig:
-    if "model_name" not in given:
+    if not given.get("model_name"):
         absent = f"metadata '{KEY}'" if path.suffix == ".onnx" else f"{path.with_suffix('.json').name} beside it"
         words = "say it with the parameters that it was trained with: -f <the YAML file>, or at least -p model_name"
         raise ConfigError(f"{path}: the file does not say how images are prepared for it (no {absent}); {words}")
