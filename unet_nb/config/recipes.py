@@ -100,7 +100,7 @@ def _from_zoo(given: dict[str, Any], where: Path | str) -> dict[str, Any]:
     except ValueError:
         print(f"{where}: dataset {real['dataset']} is read as a folder of images and masks, as in the zoo", flush=True)
         real["dataset"] = "folder"
-    network = NETWORKS.get(real.get("model_name"))
+    network = NETWORKS[name] if (name := real.get("model_name")) else None
     ignored = [name for name in getattr(network, "absent_in_zoo", ()) if name in real]
     if ignored:
         print(f"{where}: {real['model_name']} has no {', '.join(ignored)} in the zoo; left out", flush=True)
