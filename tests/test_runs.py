@@ -57,6 +57,7 @@ def test_the_run_folder_explains_itself(by_command):
     names = {p.name for p in by_command.iterdir()}
     assert names == {
         "params.yaml",
+        "preprocessing.json",
         "env.json",
         "split.json",
         "history.csv",

@@ -136,7 +136,9 @@ def planned_runs(
         try:
             cfg, params = check_params(notebook, list(files), overrides | values)
         except ConfigError as e:
-            problems.append(f"{label(values) or 'every run'}: {e}")
+            if not names:  # the one run there is
+                raise
+            problems.append(f"{label(values)}: {e}")
         else:
             plan.append(
                 {
