@@ -4,6 +4,7 @@
 # make test-fast   after a change, within two minutes: style, rooms, tree and parameters, and the notebooks that the
 #                  working tree or the last commit changed, with the nearest that import them
 # make format   format notebooks, tests and setup.py
+# make cells   write the parameter cells of the run notebooks, after a parameter or its help has changed
 # make ceilings   lower the numbers of tests/test_style.py after a repair
 # make docs   the documentation as a static site in _docs/
 # All make the environment (.venv) first, when it is not there. PYTHON=/path/to/python chooses the interpreter.
@@ -11,7 +12,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help env demo lab test test-fast format ceilings readme docs clean
+.PHONY: help env demo lab test test-fast format cells ceilings readme docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -53,6 +54,9 @@ test-fast: env
 format: env
 	$(BIN)/python -m ruff format
 	$(BIN)/python -m ruff check --fix --select I --quiet
+
+cells: env
+	$(BIN)/python tests/write_cells.py
 
 # Only downwards: what is counted there may not grow.
 ceilings: env
