@@ -11,18 +11,20 @@ import signal
 import threading
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
+from fastcore.basics import patch
 
 from ..config.groups import ConfigError
 from ..config.jobs import NetworkConfig, SampleConfig, TrainConfig
 from ..core.errors import short_errors
-from .augment import build_augment
+from .augment import Augment, build_augment, mirrored
 from .preprocessing import Preprocessing, fit_preprocessing, network_size, preprocessing_of
 from .samples import ImageSet, Sample, resize_mask_zoo
 from .sources import source_of
 from .targets import with_targets
-from .weights import border_weights, foreground_crop, labelled_crop
+from .weights import Labels, border_plane, border_weights, crop_window, weights_of_plane
 from .zoo import follows_zoo, reads_folders, zoo_example, zoo_mask
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-007
@@ -60,32 +62,66 @@ def with_border(sample: Sample, margin: int) -> tuple[np.ndarray, np.ndarray]:
     )
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-015
+class _Known(NamedTuple):
+    "What is known of an image and its mask before one example is made of them."
+
+    labels: Labels | None = None
+    plane: np.ndarray | None = None  # the `border_plane` of the mask, float32 (H, W)
+    scaled: bool = False  # whether the image is the network's input already, float32 (H, W, C)
+
+# %% ../../nbs/data/12_pipeline.ipynb #cell-6e3d51c1
 def train_example(
-    cfg: TrainConfig, image: np.ndarray, mask: np.ndarray, augment, rng: np.random.Generator, prepare=None
+    cfg: TrainConfig,
+    image: np.ndarray,  # (H, W[, C]) with the border of `with_border`
+    mask: np.ndarray,  # uint8 (H, W), with the same border
+    augment: Augment,
+    rng: np.random.Generator,
+    prepare: Preprocessing | None = None,  # of the whole image, where that is known
+    known: _Known = _Known(),
 ) -> tuple[np.ndarray, ...]:
     """One augmented example: image float32 (C, H, W) in [-1, 1], mask int32 (H', W') of the network's output.
 
     With `border_weight`, too, the weights of the pixels float32 (H', W').
-    `image` (H, W[, C]) with the border of `with_border` already on it, `mask` uint8 (H, W). `prepare`: the
-    `Preprocessing` of the whole image, where that is known.
     """
-    prepare = prepare or preprocessing_of(cfg).for_image(image)
-    if cfg.foreground_crops:
-        image, mask = foreground_crop(image, mask, cfg.crop_size, rng, cfg.ignore_index, share=cfg.foreground_crops)
-    elif cfg.crop_size:
-        image, mask = labelled_crop(image, mask, cfg.crop_size, rng, cfg.ignore_index)
+    prepare, border = prepare or preprocessing_of(cfg).for_image(image), None
+    if cfg.crop_size:
+        labels = known.labels or Labels.of(mask, cfg.ignore_index)
+        image, mask = (mirrored(array, cfg.crop_size) for array in (image, mask))
+        window = crop_window(mask, cfg.crop_size, rng, labels, cfg.foreground_crops)
+        border = _border_of_crop(cfg, mask, window, augment, known.plane)
+        image, mask = np.ascontiguousarray(image[window]), mask[window]
+    image = image if known.scaled or follows_zoo(cfg) else prepare(image)
     if follows_zoo(cfg):
         image, mask = zoo_example(cfg, image, mask, rng, prepare)
+    elif border is not None:
+        image, mask, border = augment.with_plane(image, mask, border, rng)
     else:
-        image, mask = augment(prepare(image), mask, rng)
+        image, mask = augment(image, mask, rng)
         if not cfg.crop_size:
             image, mask = prepare.resized(image), resized_mask(cfg, mask)
-    if m := output_margin(cfg):
-        mask = mask[m:-m, m:-m]
-    example = np.ascontiguousarray(image.transpose(2, 0, 1)), mask.astype(np.int32)
+    return np.ascontiguousarray(image.transpose(2, 0, 1)), *_target(cfg, mask, border)
+
+# %% ../../nbs/data/12_pipeline.ipynb #cell-6e3d51a0
+def _cells(cfg: TrainConfig, mask: np.ndarray) -> np.ndarray:
+    return (mask > 0) & (mask != cfg.ignore_index)
+
+
+def _border_of_crop(cfg: TrainConfig, mask: np.ndarray, window, augment: Augment, plane) -> np.ndarray | None:
+    "The `border_plane` of a crop, cut out of that of the whole image if there is one; None where it cannot be moved."
+    if not (cfg.border_weight and augment.keep_distances):
+        return None
+    return border_plane(_cells(cfg, mask), window, cfg.border_weight) if plane is None else plane[window]
+
+
+def _target(cfg: TrainConfig, mask: np.ndarray, border: np.ndarray | None) -> tuple[np.ndarray, ...]:
+    "The mask of the network's output, int32 (H', W'), and perhaps the weights, of the `border` beside it or anew."
+    m = output_margin(cfg)
+    inner = np.s_[m:-m, m:-m] if m else np.s_[:, :]
+    ids = mask[inner].astype(np.int32)
     if not cfg.border_weight:
-        return example
-    return *example, border_weights((mask > 0) & (mask != cfg.ignore_index), w0=cfg.border_weight)
+        return (ids,)
+    cells = _cells(cfg, mask[inner])
+    return ids, border_weights(cells, cfg.border_weight) if border is None else weights_of_plane(cells, border[inner])
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-016
 def resized_mask(cfg: SampleConfig, mask: np.ndarray) -> np.ndarray:
@@ -106,6 +142,9 @@ def epoch_order(n: int, repeat: int, seed: int, epoch: int) -> np.ndarray:
     return np.concatenate([rng.permutation(n) for _ in range(repeat)])
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-022
+_KEPT = 2**28  # bytes of images, masks and weights that stay in memory
+
+
 class TrainBatches:
     """The batches of one epoch.
 
@@ -125,27 +164,65 @@ class TrainBatches:
                 f"{cfg.batch_name}: {len(images)} training images{times} do not fill one batch of "
                 f"{self.batch * ranks}; lower {cfg.batch_name} or raise repeat"
             )
-        # Stacks are read once; of large sets only what fits into about 1 GB stays in memory.
-        self._read = lru_cache(maxsize=max(1, int(1e9 // images[0].image.nbytes)))(self._bordered)
+        self._kept, self._room, self._all_fit = {}, _KEPT, None
         self._order = lru_cache(maxsize=1)(lambda epoch: epoch_order(len(images), self.passes, cfg.seed, epoch))
 
     def __len__(self) -> int:
         return len(self.images) * self.passes // (self.batch * self.ranks)
 
-    def __getitem__(self, step: int) -> tuple[np.ndarray, ...]:
-        first = (int(step) * self.ranks + self.rank) * self.batch
-        return tuple(np.stack(part) for part in zip(*[self._example(p) for p in range(first, first + self.batch)]))
+# %% ../../nbs/data/12_pipeline.ipynb #cell-6e3d51a8
+@patch
+def __getitem__(self: TrainBatches, step: int) -> tuple[np.ndarray, ...]:
+    first = (int(step) * self.ranks + self.rank) * self.batch
+    batch = ()
+    for i in range(self.batch):
+        example = self._example(first + i)
+        batch = batch or tuple(np.empty((self.batch, *part.shape), part.dtype) for part in example)
+        for whole, part in zip(batch, example):
+            whole[i] = part
+    return batch
 
-    def _bordered(self, i: int) -> tuple[np.ndarray, np.ndarray, Preprocessing]:
-        "Image and mask with their border, and how the image is scaled."
-        sample = self.images[i]
-        prepare = preprocessing_of(self.cfg).for_image(sample.image, f"{self.images.name}, {sample.id}")
-        return *with_border(sample, output_margin(self.cfg)), prepare
 
-    def _example(self, position: int) -> tuple[np.ndarray, ...]:
-        image, mask, prepare = self._read(int(self._order(self.epoch)[position]))
-        rng = np.random.default_rng([self.cfg.seed, self.epoch, position])
-        return train_example(self.cfg, image, mask, self.augment, rng, prepare)
+@patch
+def _example(self: TrainBatches, position: int) -> tuple[np.ndarray, ...]:
+    image, mask, prepare, known = self._read(int(self._order(self.epoch)[position]))
+    rng = np.random.default_rng([self.cfg.seed, self.epoch, position])
+    return train_example(self.cfg, image, mask, self.augment, rng, prepare, known)
+
+# %% ../../nbs/data/12_pipeline.ipynb #cell-6e3d51a1
+@patch
+def _read(self: TrainBatches, i: int) -> tuple[np.ndarray, np.ndarray, Preprocessing, _Known]:
+    "What `train_example` needs of an image; kept in memory as long as there is room, else read again the next time."
+    if i in self._kept:
+        return self._kept[i]
+    sample, cfg = self.images[i], self.cfg
+    prepare = preprocessing_of(cfg).for_image(sample.image, f"{self.images.name}, {sample.id}")
+    image, mask = with_border(sample, output_margin(cfg))
+    known = _Known(Labels.of(mask, cfg.ignore_index))
+    if cfg.crop_size:
+        image, mask = (mirrored(array, cfg.crop_size) for array in (image, mask))
+    found = image, mask, prepare, known
+    if self._all_fit is None:  # judged by the first image; scaled they are 4 bytes a channel, weights 4 more
+        self._all_fit = len(self.images) * mask.size * (4 * cfg.num_channels + 5) <= _KEPT
+    if self._all_fit:
+        found = self._worked_out(*found)
+    size = sum(part.nbytes for part in (*found, *found[3]) if isinstance(part, np.ndarray))
+    if size <= self._room:
+        self._kept[i], self._room = found, self._room - size
+    return found
+
+# %% ../../nbs/data/12_pipeline.ipynb #cell-6e3d51a2
+@patch
+def _worked_out(
+    self: TrainBatches, image: np.ndarray, mask: np.ndarray, prepare: Preprocessing, known: _Known
+) -> tuple[np.ndarray, np.ndarray, Preprocessing, _Known]:
+    "The same with what need not be done for each example anew: the image scaled, the weights of the whole mask."
+    cfg, same_channels = self.cfg, image.ndim == 2 or image.shape[2] == self.cfg.num_channels
+    if same_channels and not follows_zoo(cfg):  # colours become grey to the last digit as they did in a crop
+        image, known = prepare(image), known._replace(scaled=True)
+    if cfg.border_weight and cfg.crop_size and self.augment.keep_distances:
+        known = known._replace(plane=border_plane(_cells(cfg, mask), w0=cfg.border_weight))
+    return image, mask, prepare, known
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-027
 def create_dataset(batches: TrainBatches):

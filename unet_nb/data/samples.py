@@ -258,7 +258,9 @@ def scale_image(image: np.ndarray) -> np.ndarray:
             "others need limits, see data.preprocessing"
         )
     half = np.float32(127.5 if image.dtype.itemsize == 1 else 32767.5)
-    scaled = image.astype(np.float32) / half - 1
+    scaled = image.astype(np.float32)
+    scaled /= half
+    scaled -= 1
     return scaled[..., None] if scaled.ndim == 2 else scaled
 
 # %% ../../nbs/data/03_samples.ipynb #cell-046
@@ -311,13 +313,14 @@ def resize_mask_zoo(
 
     Ignored pixels stay ignored. uint8 (height, width).
     """
-    nearest = resize_mask(mask, size)
     if num_classes != 2:
-        return nearest
+        return resize_mask(mask, size)
     inside = resize_image((mask == 1).astype(np.float32), size)
+    if not (mask == ignore_index).any():
+        return (inside > 0.5).astype(np.uint8)
     # beside unlabelled pixels the two classes do not add up to 1: the heavier one has the pixel
-    other = resize_image((mask == 0).astype(np.float32), size) if (mask == ignore_index).any() else 0.5
-    inside = inside > other
+    inside = inside > resize_image((mask == 0).astype(np.float32), size)
+    nearest = resize_mask(mask, size)
     return np.where(nearest == ignore_index, nearest, inside).astype(np.uint8)
 
 # %% ../../nbs/data/03_samples.ipynb #cell-056
@@ -326,7 +329,12 @@ def pad_to(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
     rest = [want - have for want, have in zip(size, image.shape)]
     if min(rest) < 0:
         raise ValueError(f"an image of {tuple(image.shape[:2])} does not fit into {tuple(size)} (height, width)")
-    return np.pad(image, [(r // 2, r - r // 2) for r in rest] + [(0, 0)])
+    if not any(rest):
+        return image
+    padded = np.zeros((*size, *image.shape[2:]), image.dtype)
+    top, left = (r // 2 for r in rest)
+    padded[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return padded
 
 # %% ../../nbs/data/03_samples.ipynb #cell-057
 def preprocess_zoo(

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
-from .augment import ImageMask, random_crop
+from .augment import ImageMask, mirrored, random_window
 from .samples import ImageSet, check_pair
 
 # %% auto #0
-__all__ = ['border_weights', 'open_gaps', 'class_frequencies', 'balanced_weights', 'labelled_crop', 'foreground_crop']
+__all__ = ['border_weights', 'border_plane', 'weights_of_plane', 'open_gaps', 'class_frequencies', 'balanced_weights', 'Labels',
+           'crop_window', 'labelled_crop', 'foreground_crop']
 
 # %% ../../nbs/data/10_weights.ipynb #cell-008
 def _two_nearest(
@@ -33,6 +35,7 @@ def _two_nearest(
             continue
         near = tuple(slice(max(0, side.start - reach), side.stop + reach) for side in box)
         distance = cv2.distanceTransform((labels[near] != number).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        distance = np.sqrt(np.rint(distance * distance))  # its last digit depends on where the array lies in memory
         second[near] = np.minimum(second[near], np.maximum(nearest[near], distance))
         nearest[near] = np.minimum(nearest[near], distance)
     return nearest, second
@@ -46,9 +49,17 @@ def _object_numbers(labels: np.ndarray) -> np.ndarray:
             "objects must be numbered in an array (H, W) of whole numbers from 0, or be the foreground of a "
             f"bool mask, but this is {labels.dtype} {labels.shape}"
         )
-    numbers = labels[labels > 0]
-    is_mask = numbers.size == 0 or numbers.min() == numbers.max()
-    return ndimage.label(labels)[0] if is_mask else labels.astype(np.int32)
+    inside = labels > 0
+    highest = labels.max(initial=0)
+    if labels.dtype.kind == "b" or (labels[inside] == highest).all():
+        return cv2.connectedComponents(inside.astype(np.uint8), connectivity=4)[1]
+    return labels.astype(np.int32)
+
+# %% ../../nbs/data/10_weights.ipynb #cell-5b20c1e3
+def _border_of(numbers: np.ndarray, w0: float, sigma: float) -> np.ndarray:
+    "The second term of the formula at each pixel, float32 (H, W), for object numbers int32 (H, W)."
+    nearest, second = _two_nearest(numbers, ceil(5 * sigma))
+    return w0 * np.exp(-((nearest + second) ** 2) / (2 * sigma**2))
 
 # %% ../../nbs/data/10_weights.ipynb #cell-014
 def border_weights(
@@ -72,9 +83,27 @@ def border_weights(
         )
     numbers = _object_numbers(labels)
     background, cell = (1, 1) if class_weights is None else class_weights
-    nearest, second = _two_nearest(numbers, ceil(5 * sigma))
-    border = w0 * np.exp(-((nearest + second) ** 2) / (2 * sigma**2))
-    return np.where(numbers > 0, cell, background + border).astype(np.float32)
+    return np.where(numbers > 0, cell, background + _border_of(numbers, w0, sigma)).astype(np.float32)
+
+# %% ../../nbs/data/10_weights.ipynb #cell-5b20c1d1
+_SIGMA = 5.0  # pixels, as in the paper
+
+
+def border_plane(cells: np.ndarray, window: tuple[slice, slice] = np.s_[:, :], w0: float = 10.0) -> np.ndarray:
+    """What `border_weights` adds to the background near two cells, at every pixel of a `window`, float32 (H, W).
+
+    `cells`: bool (H, W) of the whole image. Cells count up to 25 pixels outside of the window, and are numbered there.
+    """
+    reach = ceil(5 * _SIGMA)
+    bounds = [side.indices(length)[:2] for side, length in zip(window, cells.shape)]
+    around = tuple(slice(max(0, start - reach), stop + reach) for start, stop in bounds)
+    inside = tuple(slice(start - a.start, stop - a.start) for (start, stop), a in zip(bounds, around))
+    return _border_of(_object_numbers(cells[around]), w0, _SIGMA)[inside]
+
+
+def weights_of_plane(cells: np.ndarray, plane: np.ndarray) -> np.ndarray:
+    "The weights of `border_weights`, float32 (H, W), of cells bool (H, W) and their `border_plane`."
+    return plane * ~cells + np.float32(1)
 
 # %% ../../nbs/data/10_weights.ipynb #cell-021
 def open_gaps(labels: np.ndarray) -> np.ndarray:
@@ -122,35 +151,57 @@ def balanced_weights(frequencies: Sequence[float]) -> list[float]:
     return weights.tolist()
 
 # %% ../../nbs/data/10_weights.ipynb #cell-111
+class Labels(NamedTuple):
+    "Which class ids a mask holds, besides the one that is ignored, and whether most of it is ignored."
+
+    ids: tuple[int, ...]
+    sparse: bool
+
+    @classmethod
+    def of(cls, mask: np.ndarray, ignore_index: int = 255) -> Labels:
+        "Those of a mask uint8 (H, W)."
+        counts = np.bincount(mask.ravel(), minlength=256)
+        ids = tuple(int(c) for c in np.flatnonzero(counts) if c != ignore_index)
+        return cls(ids, bool(ids) and 2 * int(counts[ignore_index]) > mask.size)
+
+# %% ../../nbs/data/10_weights.ipynb #cell-5b20c1e1
+def crop_window(
+    mask: np.ndarray,  # uint8 (H, W) class ids, of at least `size`, see `mirrored`
+    size: Sequence[int],  # (height, width)
+    rng: np.random.Generator,
+    labels: Labels,  # of the mask before it was mirrored
+    share: float = 0.0,  # probability of a crop around a pixel of a class other than 0
+) -> tuple[slice, slice]:
+    "Rows and columns of a random piece; of a sparsely labelled mask it lies around a pixel of a random class."
+    foreground = [c for c in labels.ids if c]
+    if share and foreground and rng.random() < share:
+        return _window_around(mask, size, rng, foreground)
+    return _window_around(mask, size, rng, labels.ids) if labels.sparse else random_window(mask.shape, size, rng)
+
+# %% ../../nbs/data/10_weights.ipynb #cell-5b20c1e2
 def labelled_crop(
     image: np.ndarray,  # (H, W[, C])
     mask: np.ndarray,  # uint8 (H, W) class ids
     size: int | Sequence[int],  # side, or (height, width)
     rng: np.random.Generator,
     ignore_index: int = 255,  # class id of unlabelled pixels
+    share: float = 0.0,  # probability of a crop around foreground
 ) -> ImageMask:
-    """A random piece of `size`; of a mask that is labelled in less than half, one around a pixel of a random class.
-
-    Views, not copies.
-    """
-    size = (size, size) if isinstance(size, int) else tuple(size)
-    counts = np.bincount(mask.ravel(), minlength=256)
-    classes = [c for c in np.flatnonzero(counts) if c != ignore_index]
-    if not classes or 2 * counts[ignore_index] <= mask.size:
-        return random_crop(image, mask, size, rng)
-    return _crop_around(image, mask, size, rng, classes)
+    "The piece of image and mask in a `crop_window`, views; where the image is smaller, it is mirrored first."
+    size, labels = (size, size) if isinstance(size, int) else tuple(size), Labels.of(mask, ignore_index)
+    image, mask = (mirrored(array, size) for array in (image, mask))
+    window = crop_window(mask, size, rng, labels, share)
+    return image[window], mask[window]
 
 # %% ../../nbs/data/10_weights.ipynb #cell-150
-def _crop_around(
-    image: np.ndarray, mask: np.ndarray, size: tuple[int, int], rng: np.random.Generator, classes: Sequence[int]
-) -> ImageMask:
+def _window_around(
+    mask: np.ndarray, size: Sequence[int], rng: np.random.Generator, classes: Sequence[int]
+) -> tuple[slice, slice]:
     "A piece of `size` around a random pixel of a random one of `classes`, as central as the image's rim allows."
-    image, mask = random_crop(image, mask, [max(pair) for pair in zip(size, mask.shape)], rng)
     pixels = np.flatnonzero(mask == rng.choice(classes))
     centre = np.unravel_index(rng.choice(pixels), mask.shape)
-    top, left = (int(np.clip(c - want // 2, 0, have - want)) for c, want, have in zip(centre, size, mask.shape))
-    piece = np.s_[top : top + size[0], left : left + size[1]]
-    return image[piece], mask[piece]
+    corner = (int(np.clip(c - want // 2, 0, have - want)) for c, want, have in zip(centre, size, mask.shape))
+    return tuple(slice(start, start + want) for start, want in zip(corner, size))
 
 # %% ../../nbs/data/10_weights.ipynb #cell-033
 def foreground_crop(
@@ -172,8 +223,4 @@ def foreground_crop(
         raise ValueError(
             f"the image is {image.shape[:2]} (height, width) and its mask {mask.shape}; they must be equal"
         )
-    size = (size, size) if isinstance(size, int) else tuple(size)
-    classes = [c for c in np.flatnonzero(np.bincount(mask.ravel())) if c not in (0, ignore_index)]
-    if not classes or rng.random() >= share:
-        return labelled_crop(image, mask, size, rng, ignore_index)
-    return _crop_around(image, mask, size, rng, classes)
+    return labelled_crop(image, mask, size, rng, ignore_index, share)
