@@ -113,11 +113,14 @@ def image_facts(images: Sequence[np.ndarray]) -> dict[str, Any]:
     Crops of 256 pixels, or what the smallest image allows, in steps of 16 and at least 32.
     """
     smallest = min(min(image.shape[:2]) for image in images)
-    channels = max(image.shape[2] if image.ndim == 3 else 1 for image in images)
-    if channels == 3 and not any(map(_is_colour, images)):
-        channels = 1
     side = int(np.clip(smallest // 16 * 16, 32, 256))
-    return {"num_channels": channels, "crop_size": [side, side]}
+    return {"num_channels": max(map(_channels, images)), "crop_size": [side, side]}
+
+
+def _channels(image: np.ndarray) -> int:
+    "The channels of an image (H, W[, C]); colours that are all the same are one."
+    is_grey = image.ndim == 2 or image.shape[2] == 3 and not _is_colour(image)
+    return 1 if is_grey else image.shape[2]
 
 # %% ../../nbs/studies/11_suggest.ipynb #cell-019
 _MOST_CLASSES = 32  # more different ids than that are grey levels or object numbers
