@@ -52,6 +52,7 @@ LATE = {
     ("cli.command", "studies.launch"): SLOW_HELP,
     ("cli.command", "studies.plan"): SLOW_HELP,
     ("cli.command", "studies.selfcheck"): SLOW_HELP,
+    ("cli.command", "studies.suggest"): SLOW_HELP,
     ("cli.command", "studies.sweep"): SLOW_HELP,
     ("data.images", "core.ome_zarr"): SLOW_ZARR,
     ("inference.files", "inference.chunks"): SLOW_ZARR,
@@ -231,6 +232,12 @@ for late in ("mindspore", "papermill"):
 def test_importing_the_face_loads_nothing_else():
     code = "import sys, unet_nb; print(*[n for n in sys.modules if n.startswith('unet_nb.') or n == 'numpy'])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_python_programs_are_started_in_one_way():
+    "`python -c` imports from the current folder, which may be one that somebody sent; `python_command` does not."
+    files = [p for p in PACKAGE.rglob("*.py") if 'executable, "-c"' in p.read_text(encoding="utf-8")]
+    assert [p.relative_to(PACKAGE).as_posix() for p in files] == ["runs/processes.py"]
 
 
 def test_what_stands_at_the_root():

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from unet_nb.runs.folder import Run
 
 # %% auto #0
-__all__ = ['cli', 'run', 'resume_run', 'prepare', 'sweep', 'export', 'preprocess', 'postprocess', 'infer', 'plan', 'params',
-           'lab', 'runs', 'env', 'selfcheck', 'predict', 'doctor', 'upload', 'main']
+__all__ = ['cli', 'run', 'resume_run', 'prepare', 'suggest', 'sweep', 'export', 'preprocess', 'postprocess', 'infer', 'plan',
+           'params', 'lab', 'runs', 'env', 'selfcheck', 'predict', 'doctor', 'upload', 'main']
 
 # %% ../../nbs/cli/00_command.ipynb #cell-005
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -165,6 +165,33 @@ def prepare(source: str, output: str, files: tuple[str, ...], params: tuple[tupl
     run = launch("prepare", list(files), **dict(params) | {"source_path": source, "data_path": output})
     click.echo(f"report: {run.path / 'report.html'}")
     click.echo(f"unet_nb run train -f {shlex.quote(str(Path(output) / 'train.yaml'))}")
+
+# %% ../../nbs/cli/00_command.ipynb #cell-910
+@cli.command()
+@click.argument("data")
+@click.option("-o", "--output", default=None, metavar="YAML", help="The recipe that is written (default: shown).")
+@click.option("--minutes", default=5.0, show_default=True, help="How long the training may take on this machine.")
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of your own choice; the suggestion reckons with it.",
+)
+def suggest(data: str, output: str | None, minutes: float, params: tuple[tuple[str, str], ...]) -> None:
+    """Look at the data set DATA and at this machine, and suggest a recipe, with a reason for each line.
+
+    The command that trains with it is printed last.
+    """
+    from unet_nb.studies import suggest as room
+
+    found = room.suggest(data, minutes, **dict(params))
+    if output is None:
+        click.echo(found.to_yaml(), nl=False)
+        return
+    click.echo(f"unet_nb run train -f {shlex.quote(str(room.write_suggestion(found, output)))}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-012
 _what_all_have = _together(
@@ -473,14 +500,21 @@ def lab(options: tuple[str, ...], folder: str) -> None:
 def runs(output_path: str | None) -> None:
     "List runs with their state and scores."
     from unet_nb.config.groups import RunParams
-    from unet_nb.runs.folder import list_runs
+    from unet_nb.runs.folder import run_rows
 
-    table = list_runs(output_path or RunParams().output_path)
-    click.echo(
-        table.to_string(index=False, na_rep="", float_format="{:.4f}".format)
-        if len(table)
-        else "no runs yet; `unet_nb run train` makes one"
-    )
+    rows = run_rows(output_path or RunParams().output_path)
+    click.echo("\n".join(_lines(rows)) if rows else "no runs yet; `unet_nb run train` makes one")
+
+# %% ../../nbs/cli/00_command.ipynb #cell-350
+def _lines(rows: list[dict[str, Any]]) -> list[str]:
+    "Rows as the lines of a table, the longest row's names above it; pandas would take longer to load than to print."
+    names = list(max(rows, key=len))
+    cells = [
+        [f"{v:.4f}" if isinstance(v, float) else "" if v is None else str(v) for v in map(row.get, names)]
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(names, *cells)]
+    return [" ".join(text.rjust(width) for text, width in zip(line, widths)).rstrip() for line in (names, *cells)]
 
 # %% ../../nbs/cli/00_command.ipynb #cell-024
 @cli.command()
@@ -563,7 +597,10 @@ _how_to_predict = _together(
         "--tile", type=click.IntRange(1), default=None, help="Pixels of a tile's side (default: the network's own)."
     ),
     click.option(
-        "--threads", type=click.IntRange(1), default=None, help="Threads of ONNX Runtime (default: one for each core)."
+        "--threads",
+        type=click.IntRange(1, 1024),
+        default=None,
+        help="Threads of ONNX Runtime (default: one for each core).",
     ),
     click.option("--device", default="CPU", type=click.Choice(["CPU", "GPU", "Ascend"]), show_default=True),
 )
