@@ -22,6 +22,7 @@ from mindspore.communication import GlobalComm, get_group_size, get_rank, init
 from ..config.groups import ConfigError
 from ..config.jobs import TrainConfig
 from ..runs.folder import Run, make_run, start_run
+from ..runs.processes import python_command
 from .device import setup_device
 
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-006
@@ -108,7 +109,7 @@ def _join_mpi() -> bool:
     env.setdefault("MS_SCHED_PORT", "8118")
     if env["OMPI_COMM_WORLD_RANK"] == "0":
         program = "from mindspore.communication import init; init()"
-        subprocess.Popen([sys.executable, "-c", program], env=env | {"MS_ROLE": "MS_SCHED"}, stdout=subprocess.DEVNULL)
+        subprocess.Popen(python_command(program), env=env | {"MS_ROLE": "MS_SCHED"}, stdout=subprocess.DEVNULL)
     env["MS_ROLE"] = "MS_WORKER"
     env.setdefault("RANK_ID", env["OMPI_COMM_WORLD_RANK"])
     env.setdefault("DEVICE_ID", env.get("OMPI_COMM_WORLD_LOCAL_RANK", "0"))
