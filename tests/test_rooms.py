@@ -230,6 +230,12 @@ def test_importing_the_face_loads_nothing_else():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
 
 
+def test_python_programs_are_started_in_one_way():
+    "`python -c` imports from the current folder, which may be one that somebody sent; `python_command` does not."
+    files = [p for p in PACKAGE.rglob("*.py") if 'executable, "-c"' in p.read_text(encoding="utf-8")]
+    assert [p.relative_to(PACKAGE).as_posix() for p in files] == ["runs/processes.py"]
+
+
 def test_what_stands_at_the_root():
     assert {p.stem for p in PACKAGE.glob("*.py")} <= AT_THE_ROOT
     assert {p.parent.name for p in PACKAGE.glob("*/__init__.py")} == set(ORDER)

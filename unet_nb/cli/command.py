@@ -473,14 +473,21 @@ def lab(options: tuple[str, ...], folder: str) -> None:
 def runs(output_path: str | None) -> None:
     "List runs with their state and scores."
     from unet_nb.config.groups import RunParams
-    from unet_nb.runs.folder import list_runs
+    from unet_nb.runs.folder import run_rows
 
-    table = list_runs(output_path or RunParams().output_path)
-    click.echo(
-        table.to_string(index=False, na_rep="", float_format="{:.4f}".format)
-        if len(table)
-        else "no runs yet; `unet_nb run train` makes one"
-    )
+    rows = run_rows(output_path or RunParams().output_path)
+    click.echo("\n".join(_lines(rows)) if rows else "no runs yet; `unet_nb run train` makes one")
+
+# %% ../../nbs/cli/00_command.ipynb #cell-350
+def _lines(rows: list[dict[str, Any]]) -> list[str]:
+    "Rows as the lines of a table, the longest row's names above it; pandas would take longer to load than to print."
+    names = list(max(rows, key=len))
+    cells = [
+        [f"{v:.4f}" if isinstance(v, float) else "" if v is None else str(v) for v in map(row.get, names)]
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(names, *cells)]
+    return [" ".join(text.rjust(width) for text, width in zip(line, widths)).rstrip() for line in (names, *cells)]
 
 # %% ../../nbs/cli/00_command.ipynb #cell-024
 @cli.command()
@@ -563,7 +570,10 @@ _how_to_predict = _together(
         "--tile", type=click.IntRange(1), default=None, help="Pixels of a tile's side (default: the network's own)."
     ),
     click.option(
-        "--threads", type=click.IntRange(1), default=None, help="Threads of ONNX Runtime (default: one for each core)."
+        "--threads",
+        type=click.IntRange(1, 1024),
+        default=None,
+        help="Threads of ONNX Runtime (default: one for each core).",
     ),
     click.option("--device", default="CPU", type=click.Choice(["CPU", "GPU", "Ascend"]), show_default=True),
 )

@@ -162,7 +162,19 @@ def _decode_pillow(file: "Image.Image", data: bytes, bits: int) -> np.ndarray:
     if file.mode in ("CMYK", "YCbCr"):
         file = file.convert("RGB")
     values = np.asarray(file)
+    if file.mode == "P" and "transparency" in file.info:
+        return np.stack([values, _palette_alpha(file.info["transparency"])[values]], -1)
     return values // (255 // (2**bits - 1)) if file.mode == "L" and bits in (2, 4) else values
+
+
+def _palette_alpha(transparency: bytes | int) -> np.ndarray:
+    "How opaque each number of a palette is, uint8 (256,): the file says it of the first ones, or which one is clear."
+    alpha = np.full(256, 255, np.uint8)
+    if isinstance(transparency, bytes):
+        alpha[: len(transparency)] = np.frombuffer(transparency, np.uint8)[:256]
+    else:
+        alpha[transparency] = 0
+    return alpha
 
 # %% ../../nbs/data/00_images.ipynb #cell-019
 def _stored_picture(data: bytes) -> _Stored:
@@ -173,13 +185,15 @@ def _stored_picture(data: bytes) -> _Stored:
             f"its pixels are of Pillow's mode {file.mode}, which is no image here; save it as RGB or grey"
         )
     color, count = _MODES[file.mode]
+    clear = "transparency" in file.info
+    count += clear and file.mode == "P"
     bits = data[24] if file.format == "PNG" else 1 if file.mode == "1" else 8  # byte 24 of a PNG: bits of a value
     dtype = np.uint16 if bits == 16 else bool if file.mode == "1" else np.int32 if file.mode == "I" else np.uint8
     shape = (file.height, file.width) + ((count,) if count > 1 else ())
     facts = [f"{file.mode} turned into RGB"] if file.mode in ("CMYK", "YCbCr") else []
     if file.format == "MPO":
         facts.append("the first of the pictures in the file is taken")
-    if "transparency" in file.info:
+    if clear and file.mode != "P":
         facts.append("transparent colours are kept as colours")
     table = np.array(file.getpalette("RGB"), np.uint8).reshape(-1, 3) if color == "palette" else None
     return _Stored(

@@ -147,10 +147,13 @@ def gpu_providers() -> list[str]:
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-013
 def _session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
-    """How ONNX Runtime computes: with `threads` (None: one for each core) that sleep while they wait.
+    """How ONNX Runtime computes: with `threads` (None or 0: one for each core) that sleep while they wait.
 
-    By default they spin, which takes processor time from everything else and gains nothing from image to image.
+    By default they spin, which takes processor time from everything else and gains nothing from image to image. Raises
+    ValueError in words for a number of threads that cannot be.
     """
+    if threads is not None and not 0 <= threads <= 1024:
+        raise ValueError(f"threads: {threads} is not usable; give 1 to 1024, or 0 for one for each core")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     for pool in ("intra_op", "inter_op"):
@@ -477,7 +480,7 @@ def _segment_file(given: argparse.Namespace) -> str:
     for path in filter(None, (given.output, given.overlay)):
         if not given.overwrite:
             check_free(path)
-    predictor = OnnxPredictor(given.model, given.device)
+    predictor = OnnxPredictor(given.model, given.device, threads=given.threads)
     pages = predictor.open(given.image, parse_reading(given.reading))
     if given.scaling:
         predictor.cfg = predictor.cfg.replace(scaling=parse_scaling(given.scaling))
@@ -499,6 +502,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace files that this command did not write")
     choice = "how the image is read, where the file leaves it open: axes=CYX, channels=0,2, …; may be repeated"
     parser.add_argument("--reading", action="append", default=[], metavar="NAME=VALUE", help=choice)
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads (default 0: one for each core)")
     values = "how the image's values are scaled: image (by its own), type, or LOW,HIGH (default: as the model's)"
     parser.add_argument("--scaling", default="", metavar="HOW", help=values)
 

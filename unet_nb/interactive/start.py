@@ -47,7 +47,13 @@ def image_facts(images: list[np.ndarray]) -> dict[str, Any]:
     """
     smallest = min(min(image.shape[:2]) for image in images)
     side = int(np.clip(smallest // 16 * 16, 64, 256))
-    return {"num_channels": 3 if any(map(is_colour, images)) else 1, "crop_size": [side, side]}
+    return {"num_channels": max(map(_channels, images)), "crop_size": [side, side]}
+
+
+def _channels(image: np.ndarray) -> int:
+    "The channels of an image (H, W[, C]); colours that are all the same are one."
+    is_grey = image.ndim == 2 or image.shape[2] == 3 and not is_colour(image)
+    return 1 if is_grey else image.shape[2]
 
 # %% ../../nbs/interactive/01_start.ipynb #cell-010
 MOST_CLASSES = 32  # more different ids than that are grey levels or object numbers

@@ -34,7 +34,7 @@ from ..core.text import echo as _print
 
 # %% auto #0
 __all__ = ['COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
-           'version_changes', 'folders_by_start', 'list_runs', 'newest_run']
+           'version_changes', 'folders_by_start', 'run_rows', 'list_runs', 'newest_run']
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-302
 if TYPE_CHECKING:
@@ -627,31 +627,36 @@ def folders_by_start(output_path: str | Path) -> list[Path]:
     return sorted((file.parent for file in resolve_path(output_path).glob("*/status.json")), key=started)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-048
-def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
-    "A row for each run below `output_path`, newest last: name, state, network, data, scores."
-    import pandas as pd
-
+def run_rows(output_path: str | Path = "runs") -> list[dict[str, Any]]:
+    "A dictionary for each run below `output_path`, newest last: name, state, network, data, scores."
     rows = []
     for path in folders_by_start(output_path):
         try:
-            run = Run(path)
-            cfg, metrics = run.cfg, run.metrics
-            rows.append(
-                {
-                    "run": path.name,
-                    "kind": run.status["kind"],
-                    "state": run_state(run),
-                    "model_name": getattr(cfg, "model_name", ""),
-                    "data": getattr(cfg, "data_path", "") or (data_name(cfg) if isinstance(cfg, DemoParams) else ""),
-                    "dice_coeff": metrics.get("dice_coeff"),
-                    "iou": metrics.get("iou"),
-                    "mean_iou": metrics.get("mean_iou"),
-                    "seconds": metrics.get("train_seconds"),
-                }
-            )
+            rows.append(_run_row(path))
         except (OSError, ValueError, KeyError) as e:
             rows.append({"run": path.name, "state": f"unreadable: {e}"})
-    return pd.DataFrame(rows)
+    return rows
+
+
+def _run_row(path: Path) -> dict[str, Any]:
+    run = Run(path)
+    cfg, metrics = run.cfg, run.metrics
+    return {
+        "run": path.name,
+        "kind": run.status["kind"],
+        "state": run_state(run),
+        "model_name": getattr(cfg, "model_name", ""),
+        "data": getattr(cfg, "data_path", "") or (data_name(cfg) if isinstance(cfg, DemoParams) else ""),
+        **{name: metrics.get(name) for name in ("dice_coeff", "iou", "mean_iou")},
+        "seconds": metrics.get("train_seconds"),
+    }
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-348
+def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
+    "The `run_rows` as a table."
+    import pandas as pd
+
+    return pd.DataFrame(run_rows(output_path))
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-051
 def newest_run(output_path: str | Path = "runs", kind: str = "train") -> Run:

@@ -8,7 +8,6 @@ __all__ = ['Ranks', 'join_ranks', 'start_rank_run', 'MeanOverRanks', 'average_st
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-003
 import os
 import subprocess
-import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,8 +107,8 @@ def _join_mpi() -> bool:
     env.setdefault("MS_SCHED_HOST", "127.0.0.1")
     env.setdefault("MS_SCHED_PORT", "8118")
     if env["OMPI_COMM_WORLD_RANK"] == "0":
-        program = "from mindspore.communication import init; init()"
-        subprocess.Popen(python_command(program), env=env | {"MS_ROLE": "MS_SCHED"}, stdout=subprocess.DEVNULL)
+        scheduler = python_command("from mindspore.communication import init; init()")
+        subprocess.Popen(scheduler, env=env | {"MS_ROLE": "MS_SCHED"}, stdout=subprocess.DEVNULL)
     env["MS_ROLE"] = "MS_WORKER"
     env.setdefault("RANK_ID", env["OMPI_COMM_WORLD_RANK"])
     env.setdefault("DEVICE_ID", env.get("OMPI_COMM_WORLD_LOCAL_RANK", "0"))
