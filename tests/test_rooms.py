@@ -51,6 +51,7 @@ LATE = {
     ("cli.command", "studies.launch"): SLOW_HELP,
     ("cli.command", "studies.plan"): SLOW_HELP,
     ("cli.command", "studies.selfcheck"): SLOW_HELP,
+    ("cli.command", "studies.suggest"): SLOW_HELP,
     ("cli.command", "studies.sweep"): SLOW_HELP,
     ("inference.files", "inference.object_files"): "SciPy and scikit-image, which masks alone do without",
     ("inference.files", "inference.onnx_form"): SLOW_NETWORK,

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from unet_nb.runs.folder import Run
 
 # %% auto #0
-__all__ = ['cli', 'run', 'resume_run', 'prepare', 'sweep', 'export', 'preprocess', 'postprocess', 'infer', 'plan', 'params',
-           'lab', 'runs', 'env', 'selfcheck', 'predict', 'doctor', 'upload', 'main']
+__all__ = ['cli', 'run', 'resume_run', 'prepare', 'suggest', 'sweep', 'export', 'preprocess', 'postprocess', 'infer', 'plan',
+           'params', 'lab', 'runs', 'env', 'selfcheck', 'predict', 'doctor', 'upload', 'main']
 
 # %% ../../nbs/cli/00_command.ipynb #cell-005
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -165,6 +165,33 @@ def prepare(source: str, output: str, files: tuple[str, ...], params: tuple[tupl
     run = launch("prepare", list(files), **dict(params) | {"source_path": source, "data_path": output})
     click.echo(f"report: {run.path / 'report.html'}")
     click.echo(f"unet_nb run train -f {shlex.quote(str(Path(output) / 'train.yaml'))}")
+
+# %% ../../nbs/cli/00_command.ipynb #cell-910
+@cli.command()
+@click.argument("data")
+@click.option("-o", "--output", default=None, metavar="YAML", help="The recipe that is written (default: shown).")
+@click.option("--minutes", default=5.0, show_default=True, help="How long the training may take on this machine.")
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of your own choice; the suggestion reckons with it.",
+)
+def suggest(data: str, output: str | None, minutes: float, params: tuple[tuple[str, str], ...]) -> None:
+    """Look at the data set DATA and at this machine, and suggest a recipe, with a reason for each line.
+
+    The command that trains with it is printed last.
+    """
+    from unet_nb.studies import suggest as room
+
+    found = room.suggest(data, minutes, **dict(params))
+    if output is None:
+        click.echo(found.to_yaml(), nl=False)
+        return
+    click.echo(f"unet_nb run train -f {shlex.quote(str(room.write_suggestion(found, output)))}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-012
 _what_all_have = _together(

@@ -17,10 +17,10 @@ from ..config.recipes import merge_params
 from ..core.files import read_json, write_json, write_text
 from ..data.sources import evenly
 from ..data.strokes import Strokes
-from .start import image_facts
 from ..metrics.overlap import IGNORE_INDEX
 from ..runs.folder import Run, run_state
 from ..runs.processes import Job, last_lines, python_command, start_process, stop
+from ..studies.suggest import image_facts
 
 # %% ../../nbs/interactive/06_learner.ipynb #cell-004
 def paint_config(strokes: Strokes, **params: Any) -> TrainConfig:
