@@ -118,16 +118,6 @@ class Run:
         self._lock, self._starting = FileLock(self.path / ".lock"), FileLock(self.path / ".starting")
 
     @property
-    def cfg(self) -> RunConfig:
-        file = self.path / "params.yaml"
-        if not file.is_file():
-            raise ConfigError(f"{file} is missing, which says what the run is; put it back, or start a new run")
-        try:
-            return load_params(file, job=_job_of(self.kind))
-        except ConfigError as e:
-            raise ConfigError(str(e) if str(e).startswith(f"{file}:") else f"{file}: {e}") from None
-
-    @property
     def status(self) -> dict[str, Any]:
         file = self.path / "status.json"
         found = {"state": "unknown"} | dict.fromkeys(("kind", "reason", "updated")) | read_json(file)
@@ -141,6 +131,18 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status['state']})"
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-311
+@patch(as_prop=True)
+def cfg(self: Run) -> RunConfig:
+    "The parameters in params.yaml. Raises ConfigError that names the file."
+    file = self.path / "params.yaml"
+    if not file.is_file():
+        raise ConfigError(f"{file} is missing, which says what the run is; put it back, or start a new run")
+    try:
+        return load_params(file, job=_job_of(self.kind))
+    except ConfigError as e:
+        raise ConfigError(str(e) if str(e).startswith(f"{file}:") else f"{file}: {e}") from None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-303
 @patch
