@@ -25,6 +25,7 @@ SLOW_VIEWS = "the pictures of data and augmentation must not wait for MindSpore"
 SLOW_LAUNCH = "papermill starts the kernel that loads MindSpore; the process that starts it needs none"
 SLOW_NETWORK = "a prediction that finds the ONNX form, and the scores of an exported file, start no MindSpore"
 SLOW_PLAN = "the words of a plan and the table of a benchmark are made where MindSpore is not loaded"
+SLOW_ZARR = "Zarr and object storage are for images in chunks alone, and the latter's locks are Linux's"
 # Imports inside a function, each with its reason. An entry that is no longer needed fails too.
 LATE = {
     ("cli.command", "config.cells"): SLOW_HELP,
@@ -53,6 +54,8 @@ LATE = {
     ("cli.command", "studies.selfcheck"): SLOW_HELP,
     ("cli.command", "studies.suggest"): SLOW_HELP,
     ("cli.command", "studies.sweep"): SLOW_HELP,
+    ("data.images", "core.ome_zarr"): SLOW_ZARR,
+    ("inference.files", "inference.chunks"): SLOW_ZARR,
     ("inference.files", "inference.object_files"): "SciPy and scikit-image, which masks alone do without",
     ("inference.files", "inference.onnx_form"): SLOW_NETWORK,
     ("interactive.explore", "inference.files"): SLOW_VIEWS,

@@ -549,7 +549,7 @@ _what_to_write = _together(
         "--output",
         required=True,
         metavar="OUT",
-        help="Folder for the masks, or for a single image a file (.png, .tif).",
+        help="Folder for the masks, or for a single image a file (.png, .tif) or an OME-Zarr (.zarr).",
     ),
     click.option("--probabilities", is_flag=True, help="Write the probability of class 1 too, as 8 bits."),
     click.option(
@@ -628,7 +628,7 @@ def predict(
     threads: int | None,
     device: str,
 ) -> None:
-    """Predict IMAGES (a file, a TIFF stack, a folder) with MODEL.
+    """Predict IMAGES (a file, a TIFF stack, a folder, an OME-Zarr image) with MODEL.
 
     An exported .onnx file, a checkpoint, a run folder, or several, which answer as one. Started again it goes on.
     """
@@ -644,7 +644,7 @@ def predict(
         click.echo(path)
     if folder:
         click.echo(_write_annotations(tool, folder, images, output, wanted, predictor.cfg))
-    if not (challenge or color or objects):
+    if not (challenge or color or objects or output.rstrip("/").endswith(".zarr")):
         click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-901
@@ -652,6 +652,8 @@ def _annotation_folder(output: str, tool: str, no_ids: bool) -> Path:
     "The folder of annotations beside predictions, which must not be there. Raises UsageError in words."
     from unet_nb.core.paths import resolve_path
 
+    if output.rstrip("/").endswith(".zarr"):
+        raise click.UsageError("--annotations are made of mask files; an OME-Zarr holds labels for its viewers itself")
     if no_ids:
         raise click.UsageError("--annotations are made of class ids, which --challenge and --color do not write")
     out = resolve_path(output)
