@@ -118,6 +118,10 @@ class Run:
         self._lock, self._starting = FileLock(self.path / ".lock"), FileLock(self.path / ".starting")
 
     @property
+    def cfg(self) -> RunConfig:
+        return _params_of(self.path / "params.yaml", _job_of(self.kind))
+
+    @property
     def status(self) -> dict[str, Any]:
         file = self.path / "status.json"
         found = {"state": "unknown"} | dict.fromkeys(("kind", "reason", "updated")) | read_json(file)
@@ -133,14 +137,12 @@ class Run:
         return f"Run({str(self.path)!r}, {self.status['state']})"
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-311
-@patch(as_prop=True)
-def cfg(self: Run) -> RunConfig:
-    "The parameters in params.yaml. Raises ConfigError that names the file."
-    file = self.path / "params.yaml"
+def _params_of(file: Path, job: str) -> RunConfig:
+    "What a run's params.yaml says. Raises ConfigError that names it."
     if not file.is_file():
         raise ConfigError(f"{file} is missing, which says what the run is; put it back, or start a new run")
     try:
-        return load_params(file, job=_job_of(self.kind))
+        return load_params(file, job=job)
     except ConfigError as e:
         raise ConfigError(str(e) if str(e).startswith(f"{file}:") else f"{file}: {e}") from None
 
