@@ -111,11 +111,12 @@ def evaluate(
     zoo, matrices = np.zeros((len(images), 2)), np.zeros((len(images), cfg.num_classes, cfg.num_classes), np.int64)
     rank, size = (ranks.rank, ranks.size) if ranks else (0, 1)
     for i in range(rank, len(images), size):
-        channels = predict_channels(forward, cfg, images[i].image)
-        scores, matrices[i], _ = _score_channels(cfg, images[i], channels)
+        sample = images[i]
+        channels = predict_channels(forward, cfg, sample.image)
+        scores, matrices[i], _ = _score_channels(cfg, sample, channels)
         zoo[i] = scores["dice_coeff"], scores["iou"]
         if on_image:
-            on_image(images[i], to_size(channels, images[i].mask.shape), scores)
+            on_image(sample, to_size(channels, sample.mask.shape), scores)
     if ranks:
         zoo, matrices = ranks.merge(zoo), ranks.merge(matrices)
     hard = dataset_scores(matrices, class_names=cfg.class_names)
