@@ -109,6 +109,36 @@ def test_cvat_xml_by_datumaro(tmp_path):
     np.testing.assert_array_equal(numbers, expected()[1])
 
 
+def test_napari_shapes(tmp_path):
+    "Whole numbers are centres of pixels; the last two are an ellipse and a turned rectangle."
+    done, mask, numbers = prepared(FIXTURES / "napari", tmp_path)
+    truth = expected(bitmaps=False)[1]
+    y, x = np.mgrid[: scene.SIZE[0], : scene.SIZE[1]] + 0.5
+    truth[((x - 35) / 6) ** 2 + ((y - 9) / 4) ** 2 <= 1] = 3
+    truth[gdal([(30.6, 20.7), (26.7, 24.7), (32.95, 30.8), (36.85, 26.8)])] = 4
+    assert done.tool == "napari's shapes" and done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
+    np.testing.assert_array_equal(numbers, truth)
+    np.testing.assert_array_equal(mask, truth > 0)
+
+
+def test_cvat_video(tmp_path):
+    "Built after the format. A track has a shape for each frame; outside of the picture it has none."
+    done = to_folder(FIXTURES / "cvat_video", tmp_path / "kit", log=lambda line: None)
+    assert done.tool == "CVAT XML" and done.names == ["background", "cell", "nucleus"]
+    both, first = expected(bitmaps=False)[0], np.where(gdal(scene.POLYGONS[0][1]), 1, 0)
+    truths = [both, np.where(scene.bitmaps()[0][1], 1, both), first]
+    for sample, truth in zip(load_folder(tmp_path / "kit", num_classes=3), truths, strict=True):
+        np.testing.assert_array_equal(sample.mask, truth)
+
+
+def test_ilastik_hdf5(tmp_path):
+    "Built after the format. Labels begin at 1, which of them is the background is asked."
+    with pytest.raises(Question, match="background"):
+        read_annotations(FIXTURES / "ilastik")
+    _, mask, _ = prepared(FIXTURES / "ilastik", tmp_path, options=ReadOptions(background=1))
+    np.testing.assert_array_equal(mask, expected(polygons=False)[0])
+
+
 def test_label_studio_json(tmp_path):
     "Outlines in percent, brushes as the tool packs them, names of uploads, two annotators, a task never labelled."
     source = FIXTURES / "label_studio_json"
