@@ -79,17 +79,13 @@ def same_objects(a: np.ndarray, b: np.ndarray) -> bool:
     return len(pairs.T) == len(np.unique(pairs[0])) == len(np.unique(pairs[1])) and (0, 0) in map(tuple, pairs.T)
 
 
-def test_labelme(tmp_path):
-    done, mask, numbers = prepared(FIXTURES / "labelme", tmp_path)
-    assert done.tool == "LabelMe JSON" and done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
-    np.testing.assert_array_equal(mask, expected()[0])
-    np.testing.assert_array_equal(numbers, expected()[1])
-
-
-def test_cvat_coco_by_datumaro(tmp_path):
-    "Brush masks come as iscrowd 1 and are objects."
-    done, mask, numbers = prepared(FIXTURES / "datumaro_coco", tmp_path)
-    assert done.tool == "COCO (CVAT)" and done.totals()["painted"] == 4
+@pytest.mark.parametrize(
+    "folder, tool", [("labelme", "LabelMe JSON"), ("datumaro_coco", "COCO (CVAT)"), ("datumaro_cvat", "CVAT XML")]
+)
+def test_the_whole_scene(folder, tool, tmp_path):
+    "Polygons and brushes on top of each other; in COCO, brush masks come as iscrowd 1 and are objects."
+    done, mask, numbers = prepared(FIXTURES / folder, tmp_path)
+    assert done.tool == tool and done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
     np.testing.assert_array_equal(mask, expected()[0])
     np.testing.assert_array_equal(numbers, expected()[1])
 
@@ -100,13 +96,6 @@ def test_cvat_segmentation_mask_by_datumaro(tmp_path):
     assert "250,50,83" in (tmp_path / "kit/classes.csv").read_text()
     np.testing.assert_array_equal(mask, expected(polygons=False)[0])
     assert same_objects(numbers, expected(polygons=False)[1])  # a colour has no order
-
-
-def test_cvat_xml_by_datumaro(tmp_path):
-    done, mask, numbers = prepared(FIXTURES / "datumaro_cvat", tmp_path)
-    assert done.tool == "CVAT XML" and done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
-    np.testing.assert_array_equal(mask, expected()[0])
-    np.testing.assert_array_equal(numbers, expected()[1])
 
 
 def test_napari_shapes(tmp_path):
@@ -481,6 +470,21 @@ def test_archives_that_swell_are_refused(folder, tmp_path):
 def test_damaged_rois_are_named(content, folder, tmp_path):
     (folder / "a.roi").write_bytes(content)
     assert "a.roi" in refused(folder, tmp_path / "kit")
+
+
+def test_losing_all_annotations_says_why(folder, tmp_path):
+    shapes = [{"label": "cell", "shape_type": "line", "points": [[1, 1], [9, 9]]}] * 2
+    (folder / "a.json").write_text(json.dumps({"shapes": shapes, "imagePath": "a.png"}))
+    assert "2 lines (line_width gives them one, in pixels)" in refused(folder, tmp_path / "kit")
+
+
+def test_collections_within_collections(tmp_path):
+    shutil.copytree(FIXTURES / "qupath", tmp_path / "source")
+    file = tmp_path / "source/a.geojson"
+    data = json.loads(file.read_text())
+    two = {"type": "FeatureCollection", "features": data["features"][2:]}
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [*data["features"][:2], two]}))
+    np.testing.assert_array_equal(prepared(tmp_path / "source", tmp_path)[1], expected()[0])
 
 
 def test_entities_are_refused(folder, tmp_path):
