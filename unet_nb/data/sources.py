@@ -343,7 +343,7 @@ def _some_images(pairs: Sequence[Pair], most: int, reading: Reading) -> list[np.
         raise problem
     return found
 
-
+# %% ../../nbs/data/11_sources.ipynb #cell-160
 def _look_at_folder(folder: Path, most: int, reading: Reading, mask_reading: Reading) -> FirstLook:
     """A first look at a folder, or at the training images of one with train/ and val/ in it.
 
