@@ -529,9 +529,10 @@ def params(names: tuple[str, ...]) -> None:
     "List the parameters with type, default, help and jobs (or only those whose name contains one of NAMES)."
     from unet_nb.config.cells import params_table
 
-    for name, kind, default, help, jobs in params_table():
-        if names and not any(n in name for n in names):
-            continue
+    shown = [row for row in params_table() if not names or any(n in row[0] for n in names)]
+    if not shown:
+        raise click.UsageError(f"no parameter's name contains {' or '.join(names)}; without a word all are listed")
+    for name, kind, default, help, jobs in shown:
         click.echo(f"{click.style(name, bold=True)}: {kind} = {default}\n    {help}\n    of {', '.join(jobs)}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-022
