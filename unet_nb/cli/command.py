@@ -605,12 +605,37 @@ _how_to_predict = _together(
     click.option("--device", default="CPU", type=click.Choice(["CPU", "GPU", "Ascend"]), show_default=True),
 )
 
+# %% ../../nbs/cli/00_command.ipynb #cell-600
+_who_computes = _together(
+    click.option(
+        "--cluster",
+        default="",
+        metavar="WHERE",
+        help="Who computes: local (processes of this machine), slurm, or the address of a Dask scheduler (tcp://…).",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(1, 10_000),
+        default=None,
+        help="Processes (default: one for each core) or Slurm's jobs, of one thread each or --threads.",
+    ),
+    click.option(
+        "--cluster-param",
+        "cluster_params",
+        nargs=2,
+        multiple=True,
+        metavar="NAME VALUE",
+        help="Of submitit, for Slurm: timeout_min, cpus_per_task, mem_gb, slurm_partition, …",
+    ),
+)
+
 # %% ../../nbs/cli/00_command.ipynb #cell-027
 @cli.command()
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
 @click.argument("images")
 @_what_to_write
 @_how_to_predict
+@_who_computes
 def predict(
     models: tuple[str, ...],
     images: str,
@@ -627,6 +652,9 @@ def predict(
     tile: int | None,
     threads: int | None,
     device: str,
+    cluster: str,
+    workers: int | None,
+    cluster_params: tuple[tuple[str, str], ...],
 ) -> None:
     """Predict IMAGES (a file, a TIFF stack, a folder, an OME-Zarr image) with MODEL.
 
@@ -634,14 +662,18 @@ def predict(
     """
     from unet_nb.core.reading import parse_reading
     from unet_nb.core.scaling import parse_scaling
-    from unet_nb.inference.files import Wanted, load_predictor, predict_files
+    from unet_nb.inference.files import Wanted, load_predictor, open_engine, predict_files
 
+    if not cluster and (workers or cluster_params):
+        raise click.UsageError("--workers and --cluster-param go with --cluster local, slurm or tcp://…")
     folder = _annotation_folder(output, tool, challenge or color) if tool else None
     given = ({} if tta is None else {"tta": tta}) | ({"scaling": parse_scaling(scaling)} if scaling else {})
+    threads = threads or (1 if cluster else None)
     predictor = load_predictor(models, tile, parse_reading(choices), threads, device_target=device, **given)
     wanted = Wanted(probabilities, challenge, color, overlay, objects)
-    for path in predict_files(predictor, images, output, wanted):
-        click.echo(path)
+    with open_engine(predictor, cluster, workers, dict(cluster_params), images=images) as engine:
+        for path in predict_files(predictor, images, output, wanted, engine=engine):
+            click.echo(path)
     if folder:
         click.echo(_write_annotations(tool, folder, images, output, wanted, predictor.cfg))
     if not (challenge or color or objects or output.rstrip("/").endswith(".zarr")):

@@ -289,6 +289,7 @@ from unet_nb.config.groups import (
     BenchmarkParams,
     CheckpointParams,
     ClassParams,
+    ClusterParams,
     CompareParams,
     EpochParams,
     EvalParams,
@@ -415,7 +416,9 @@ class InferMindirConfig(TwoStepParams, InferConfig):
     "The scores of a MINDIR file, in the zoo's two steps."
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-017
-class PredictImagesConfig(ThreadsParams, PredictionParams, ObjectParams, DataParams, DeviceParams, RunConfig):
+class PredictImagesConfig(
+    ClusterParams, ThreadsParams, PredictionParams, ObjectParams, DataParams, DeviceParams, RunConfig
+):
     "Images are predicted; what the networks read and hold is theirs."
 
     unlisted = (ClassParams, DataParams, UploadParams)

@@ -353,8 +353,21 @@ def _whole_image_size(size: dict[str, Any], trained: dict[str, Any]) -> dict[str
     step = -1 if turned else 1
     return {"image_size": target[::step], "crop": crop and crop[::step], "size_order": "wh" if turned else "hw"}
 
+# %% ../../nbs/inference/03_predictor.ipynb #cell-600
+class _Travels:  # an `OnnxPredictor` that goes to another process takes its file along
+    def __getstate__(self) -> dict[str, Any]:
+        (model, *how), state = self.opened, dict(vars(self))
+        content = model if isinstance(model, bytes) else Path(model).read_bytes()
+        for name in ("session", "forward"):
+            del state[name]
+        return state | {"opened": (content, *how)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.session, self.forward = open_session(*self.opened), self._forward
+
 # %% ../../nbs/inference/03_predictor.ipynb #cell-024
-class OnnxPredictor(Predictor):
+class OnnxPredictor(_Travels, Predictor):
     """An exported model: `predict(image)` gives probabilities, `mask(image)` class ids, both at the image's own size.
 
     `device_target`: CPU or GPU; `provider` names the one of ONNX Runtime that really runs. `tta`, `tile`: other than
@@ -371,7 +384,8 @@ class OnnxPredictor(Predictor):
         threads: int | None = None,
     ):
         self.path = None if isinstance(path, bytes) else Path(path)
-        self.session = open_session(path, device_target, threads)
+        self.opened = path, device_target, threads
+        self.session = open_session(*self.opened)
         self.described = _description_in(self.session, path)
         self.provider = self.session.get_providers()[0]
         cfg = described_config(self.described)
