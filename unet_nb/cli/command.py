@@ -629,6 +629,26 @@ _who_computes = _together(
     ),
 )
 
+# %% ../../nbs/cli/00_command.ipynb #cell-601
+def _predictor_for(
+    models: tuple[str, ...],
+    one_thread: bool,  # where --threads says nothing
+    choices: tuple[str, ...],
+    scaling: str,
+    tta: bool | None,
+    tile: int | None,
+    threads: int | None,
+    device: str,
+) -> Any:
+    "The networks that `predict` is given, as its options say."
+    from unet_nb.core.reading import parse_reading
+    from unet_nb.core.scaling import parse_scaling
+    from unet_nb.inference.files import load_predictor
+
+    given = ({} if tta is None else {"tta": tta}) | ({"scaling": parse_scaling(scaling)} if scaling else {})
+    threads = threads or (1 if one_thread else None)
+    return load_predictor(models, tile, parse_reading(choices), threads, device_target=device, **given)
+
 # %% ../../nbs/cli/00_command.ipynb #cell-027
 @cli.command()
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
@@ -640,44 +660,31 @@ def predict(
     models: tuple[str, ...],
     images: str,
     output: str,
-    probabilities: bool,
-    challenge: bool,
-    color: bool,
-    overlay: bool,
-    objects: bool,
     tool: str | None,
-    choices: tuple[str, ...],
-    scaling: str,
-    tta: bool | None,
-    tile: int | None,
-    threads: int | None,
-    device: str,
     cluster: str,
     workers: int | None,
     cluster_params: tuple[tuple[str, str], ...],
+    **chosen: Any,  # of `_what_to_write` and `_how_to_predict`
 ) -> None:
     """Predict IMAGES (a file, a TIFF stack, a folder, an OME-Zarr image) with MODEL.
 
     An exported .onnx file, a checkpoint, a run folder, or several, which answer as one. Started again it goes on.
     """
-    from unet_nb.core.reading import parse_reading
-    from unet_nb.core.scaling import parse_scaling
-    from unet_nb.inference.files import Wanted, load_predictor, open_engine, predict_files
+    from unet_nb.inference.files import Wanted, open_engine, predict_files
 
     if not cluster and (workers or cluster_params):
         raise click.UsageError("--workers and --cluster-param go with --cluster local, slurm or tcp://…")
-    folder = _annotation_folder(output, tool, challenge or color) if tool else None
-    given = ({} if tta is None else {"tta": tta}) | ({"scaling": parse_scaling(scaling)} if scaling else {})
-    threads = threads or (1 if cluster else None)
-    predictor = load_predictor(models, tile, parse_reading(choices), threads, device_target=device, **given)
-    wanted = Wanted(probabilities, challenge, color, overlay, objects)
+    what = {name: chosen.pop(name) for name in ("probabilities", "challenge", "color", "overlay", "objects")}
+    wanted = Wanted(**what)
+    folder = _annotation_folder(output, tool, wanted.challenge or wanted.color) if tool else None
+    predictor = _predictor_for(models, one_thread=bool(cluster), **chosen)
     with open_engine(predictor, cluster, workers, dict(cluster_params), images=images) as engine:
         for path in predict_files(predictor, images, output, wanted, engine=engine):
             click.echo(path)
     if folder:
         click.echo(_write_annotations(tool, folder, images, output, wanted, predictor.cfg))
-    if not (challenge or color or objects or output.rstrip("/").endswith(".zarr")):
-        click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
+    if not (wanted.challenge or wanted.color or wanted.objects or output.rstrip("/").endswith(".zarr")):
+        click.echo(_what_masks_hold(predictor.cfg.class_names, wanted.overlay), err=True)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-901
 def _annotation_folder(output: str, tool: str, no_ids: bool) -> Path:

@@ -415,7 +415,7 @@ class InferOnnxConfig(ThreadsParams, InferConfig):
 class InferMindirConfig(TwoStepParams, InferConfig):
     "The scores of a MINDIR file, in the zoo's two steps."
 
-# %% ../../nbs/config/04_jobs.ipynb #cell-017
+# %% ../../nbs/config/04_jobs.ipynb #cell-600
 class PredictImagesConfig(
     ClusterParams, ThreadsParams, PredictionParams, ObjectParams, DataParams, DeviceParams, RunConfig
 ):
@@ -428,7 +428,7 @@ class PredictImagesConfig(
             return None
         return "overlay_out: is of class masks, and objects are written in their place; set one of the two to False"
 
-
+# %% ../../nbs/config/04_jobs.ipynb #cell-017
 class PrepareConfig(AnnotationParams, PrepareParams, ColorParams, SampleConfig, RunConfig):
     "Originals as a data set that training reads; folds and network only to look at the result."
 

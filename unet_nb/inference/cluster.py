@@ -81,10 +81,7 @@ class Cluster:
             if self.client.nthreads():
                 seen = time.monotonic()
             elif time.monotonic() - seen > self.patience:
-                raise RunFailed(
-                    f"no worker is left, and none came for {self.patience:.0f} s; what is written stays, and "
-                    "the same command goes on"
-                )
+                raise RunFailed(f"no worker has been left for {self.patience:.0f} s; the same command goes on")
 
 # %% ../../nbs/inference/11_cluster.ipynb #cell-007
 def _result(future: Any) -> Any:
