@@ -50,6 +50,7 @@ LATE = {
     ("cli.command", "runtime.device"): SLOW_HELP,
     ("cli.command", "studies.distributed"): SLOW_HELP,
     ("cli.command", "studies.launch"): SLOW_HELP,
+    ("cli.command", "studies.learning_curve"): SLOW_HELP,
     ("cli.command", "studies.plan"): SLOW_HELP,
     ("cli.command", "studies.selfcheck"): SLOW_HELP,
     ("cli.command", "studies.suggest"): SLOW_HELP,

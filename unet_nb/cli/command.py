@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from unet_nb.runs.folder import Run
 
 # %% auto #0
-__all__ = ['cli', 'run', 'resume_run', 'prepare', 'suggest', 'sweep', 'export', 'preprocess', 'postprocess', 'infer', 'plan',
-           'params', 'lab', 'runs', 'env', 'selfcheck', 'predict', 'doctor', 'upload', 'main']
+__all__ = ['cli', 'run', 'resume_run', 'prepare', 'suggest', 'sweep', 'learning_curve', 'export', 'preprocess', 'postprocess',
+           'infer', 'plan', 'params', 'lab', 'runs', 'env', 'selfcheck', 'predict', 'doctor', 'upload', 'main']
 
 # %% ../../nbs/cli/00_command.ipynb #cell-005
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -313,9 +313,7 @@ def sweep(
         combinations = room.list_combinations(list_file) if list_file else room.grid_combinations(grids)
         run = room.create_sweep(notebook, list(files), given, combinations, seeds)
     _carry_out(run, jobs, collect, cluster, dict(cluster_params), job_file)
-    click.echo(run.path)
-    if run.status["state"] == "failed":
-        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
+    _end_sweep(run)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-017
 def _check_sweep(
@@ -347,6 +345,7 @@ def _carry_out(
     run: Run, jobs: int | None, collect: bool, cluster: str | None, params: dict[str, str], job_file: str | None
 ) -> None:
     "Do with a sweep what was asked for: its runs, its table only, or a file of commands."
+    from unet_nb.runs.folder import SWEEPS
     from unet_nb.runs.processes import scheduler
     from unet_nb.studies import sweep as room
 
@@ -355,10 +354,63 @@ def _carry_out(
     elif job_file:
         click.echo(
             f"{room.write_job_file(run, job_file)} commands in {job_file}; when they are through, `unet_nb "
-            f"sweep --resume {run.path} --collect` makes the table"
+            f"{SWEEPS[run.kind]} --resume {run.path} --collect` makes the table"
         )
     else:
         room.run_sweep(run, jobs, scheduler(cluster, run.path / "submitit", params) if cluster else None)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-912
+def _numbers(text: str) -> list[int]:
+    "Whole numbers with commas between them. Raises UsageError."
+    try:
+        return [int(part) for part in text.split(",")] if text.strip() else []
+    except ValueError:
+        raise click.UsageError(f"--images {text}: write whole numbers with commas between, such as 5,10,20") from None
+
+
+def _end_sweep(run: Run) -> None:
+    "Print the folder of a sweep. Raises RunFailed where runs of it have failed."
+    click.echo(run.path)
+    if run.status["state"] == "failed":
+        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
+
+# %% ../../nbs/cli/00_command.ipynb #cell-913
+@cli.command("learning-curve")
+@_what_all_have
+@click.option("--images", default="", metavar="N,N,…", help="Numbers of training images (default: 5, 10, 20, … all).")
+@click.option("--seeds", type=click.IntRange(1), default=None, help="Trainings of each point (default: 3).")
+@_how_to_run
+def learning_curve(
+    files: tuple[str, ...],
+    params: tuple[tuple[str, str], ...],
+    images: str,
+    seeds: int | None,
+    jobs: int | None,
+    folder: str | None,
+    collect: bool,
+    cluster: str | None,
+    cluster_params: tuple[tuple[str, str], ...],
+    job_file: str | None,
+) -> None:
+    """Train with 5, 10, 20, … images, and say whether more labels or more training would help.
+
+    Ends in a table, a figure and that sentence. The folder is printed last.
+    """
+    from unet_nb.studies import learning_curve as room
+    from unet_nb.studies.sweep import open_sweep
+
+    if folder and (files or params or images or seeds):
+        raise click.UsageError("give what to train with (-f, -p, --images, --seeds), or --resume FOLDER alone")
+    notebook = None if folder else "train"
+    _check_sweep(notebook, folder, False, False, collect, cluster, dict(cluster_params), job_file)
+    if folder:
+        run = room.check_curve(open_sweep(folder))
+    else:
+        given = dict(params) | ({"jobs": jobs} if jobs else {})
+        run = room.create_curve(list(files), given, _numbers(images), seeds or 3)
+    _carry_out(run, jobs, collect, cluster, dict(cluster_params), job_file)
+    click.echo(room.conclude_curve(run))
+    _end_sweep(run)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-019
 @cli.command()

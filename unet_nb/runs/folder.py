@@ -33,7 +33,7 @@ from ..core.text import duration, printable, shortened
 from ..core.text import echo as _print
 
 # %% auto #0
-__all__ = ['COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
+__all__ = ['SWEEPS', 'COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
            'version_changes', 'folders_by_start', 'run_rows', 'list_runs', 'newest_run']
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-302
@@ -92,7 +92,10 @@ def _job_of(kind: str | None) -> str:
 
     A sweep has those of all it can run, ranks and scripts those of a training.
     """
-    return kind if kind in JOBS else "cross_validate" if kind == "sweep" else "train"
+    return kind if kind in JOBS else "cross_validate" if kind in SWEEPS else "train"
+
+
+SWEEPS = {"sweep": "sweep", "learning_curve": "learning-curve"}  # kinds of runs that hold others, and their commands
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-102
 def _checkpoint_path(cfg: RunConfig) -> str:
@@ -365,8 +368,8 @@ def resume_hint(self: Run) -> str:
         return f"`unet_nb resume {path}` goes on where it stopped"
     if self.kind == "ranks":
         return "start it again on all hosts, with the first one's run folder as resume_ckpt, to go on"
-    if self.kind == "sweep":
-        return f"`unet_nb sweep --resume {path}` does what is left"
+    if self.kind in SWEEPS:
+        return f"`unet_nb {SWEEPS[self.kind]} --resume {path}` does what is left"
     return f"`unet_nb run {self.kind} -f {path}/params.yaml` starts it again"
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-021
