@@ -56,6 +56,7 @@ LATE = {
     ("cli.command", "studies.suggest"): SLOW_HELP,
     ("cli.command", "studies.sweep"): SLOW_HELP,
     ("data.images", "core.ome_zarr"): SLOW_ZARR,
+    ("inference.chunks", "inference.chunk_objects"): "SciPy and scikit-image, which classes alone do without",
     ("inference.files", "inference.chunks"): SLOW_ZARR,
     ("inference.files", "inference.cluster"): "Dask, which a prediction in one process does without",
     ("inference.files", "inference.object_files"): "SciPy and scikit-image, which masks alone do without",

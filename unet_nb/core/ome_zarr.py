@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .paths import is_url
 from .storage import StorageError, open_storage, patiently
 
 # %% auto #0
-__all__ = ['is_ome_zarr', 'in_words', 'OmeZarr', 'ome_attributes', 'open_ome_zarr', 'write_ome_zarr', 'LabelLayout', 'layout_of',
-           'deepened', 'LabelImage', 'create_label', 'finish_label']
+__all__ = ['MAPS', 'is_ome_zarr', 'in_words', 'OmeZarr', 'ome_attributes', 'open_ome_zarr', 'write_ome_zarr', 'LabelLayout',
+           'layout_of', 'deepened', 'LabelImage', 'create_label', 'finish_label']
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-005
 _METADATA = (".zgroup", ".zattrs", ".zarray", "zarr.json")
@@ -342,7 +344,7 @@ class _OfLabelImage:  # what is asked of a `LabelImage`
             return None
         return dict(self.group().attrs).get("unet_nb", {})
 
-    def chunks(self, level: int) -> set[tuple[int, ...]]:
+    def chunks(self, level: int | str) -> set[tuple[int, ...]]:
         "Positions of the chunks that are written."
         return set(filter(None, map(_position, _names(f"{self.path}/{level}"))))
 
@@ -361,7 +363,7 @@ class LabelImage(_OfLabelImage):
     def group(self, mode: str = "r") -> Any:
         return in_words(self.place, lambda: _zarr().open_group(_store(self.path), mode=mode))
 
-    def array(self, level: int) -> Any:
+    def array(self, level: int | str) -> Any:
         "The array of a level, to be read and written; a chunk that is written is there whole, or not at all."
         zarr, path = _zarr(), f"{self.path}/{level}"
         if _is_two():
@@ -391,20 +393,32 @@ def _position(name: str) -> tuple[int, ...] | None:
     return tuple(map(int, parts)) if all(p.isdigit() for p in parts) else None
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-031
+MAPS = "maps"  # the group of what labels are made from, in theirs until they are finished
+
+
 def create_label(
-    target: LabelImage, layout: LabelLayout, chunk: int, dtype: Any, note: dict[str, Any], own: bool
+    target: LabelImage,
+    layout: LabelLayout,
+    chunk: int,
+    dtype: Any,
+    note: dict[str, Any],
+    own: bool,
+    maps: Sequence[str] = (),
 ) -> None:
-    "Make the arrays of a label image, empty, and note what it is made from. `own`: the group around it is new, too."
+    """Make the arrays of a label image, empty, and note what it is made from.
+
+    `own`: the group around it is new, too. `maps`: arrays uint8 of the finest level that are gone when it is finished.
+    """
     zarr = _zarr()
     form = {} if _is_two() else {"zarr_format": 3 if layout.version == "0.5" else 2}
     if own and not is_url(target.place):
         Path(target.place).parent.mkdir(parents=True, exist_ok=True)
     for place in ([target.place] if own else []) + [f"{target.place}/labels", target.path]:
         group = in_words(target.place, lambda p=place: zarr.open_group(_store(p), mode="a", **form))
-    for number, shape in enumerate(layout.shapes):
+    arrays = [(str(k), shape, dtype) for k, shape in enumerate(layout.shapes)]
+    for path, shape, kind in arrays + [(f"{MAPS}/{name}", layout.shapes[0], np.uint8) for name in maps]:
         sides = (1,) * len(layout.planes) + tuple(min(chunk, n) for n in shape[-2:])
-        args = (str(number), shape, sides, dtype, layout.axes, layout.version)
-        in_words(target.place, _new_array, group, *args)
+        in_words(target.place, _new_array, group, path, shape, sides, kind, layout.axes, layout.version)
     group.attrs["unet_nb"] = note  # last: what has no note was not made whole
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-601
@@ -426,6 +440,8 @@ def finish_label(
     label = _label_part(version, colors, names)
     _put_attributes(group, version, {"multiscales": [_multiscales(layout, target.name)], "image-label": label})
     group.attrs["unet_nb"] = dict(group.attrs["unet_nb"]) | {"complete": True}
+    if MAPS in group:
+        del group[MAPS]
     labels = _zarr().open_group(_store(f"{target.place}/labels"), mode="r+")
     listed = ome_attributes(labels).get("labels", [])
     _put_attributes(labels, version, {"labels": [*listed, *([target.name] if target.name not in listed else [])]})

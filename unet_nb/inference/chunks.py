@@ -22,6 +22,7 @@ import numpy as np
 
 from ..core.locks import sole_writer
 from unet_nb.core.ome_zarr import (
+    MAPS,
     LabelImage,
     LabelLayout,
     create_label,
@@ -32,15 +33,23 @@ from unet_nb.core.ome_zarr import (
     open_ome_zarr,
 )
 from ..core.paths import is_url, resolve_path
+from ..core.storage import upload
 from ..data.images import ImageFile
 from ..data.preprocessing import Preprocessing, preprocessing_of
 from ..data.targets import class_probabilities
 from .engine import Engine, attempt, faulty
-from .predict import Predictor, open_new_images, predict_image, with_tta
+from unet_nb.inference.predict import (
+    Predictor,
+    open_new_images,
+    predict_channels,
+    predict_image,
+    to_size,
+    with_tta,
+)
 from .tiling import Exact, exact_spans, tile_answer
 
 # %% auto #0
-__all__ = ['ChunkJob', 'Unit', 'write_unit', 'predict_in_chunks']
+__all__ = ['ChunkJob', 'Unit', 'write_unit', 'object_folder', 'predict_in_chunks']
 
 # %% ../../nbs/inference/10_chunks.ipynb #cell-008
 _CHUNK = 1024  # pixels of a chunk's side, about: large enough for a disk, small enough to be done again
@@ -73,6 +82,7 @@ class ChunkJob:
     shapes: tuple[tuple[int, ...], ...]  # of the levels
     chunk: int
     unit: int
+    maps: tuple[str, ...] = ()  # that units write in place of classes, see `chunk_objects`
 
     def side(self, level: int) -> int:
         "Pixels of the side of what is computed at once of a level."
@@ -154,14 +164,26 @@ def _unit_channels(
 _WHOLE = 2**26  # pixels of a plane that a network for whole images is given
 
 
-def _unit_classes(predictor: Predictor, page: Any, prepare: Preprocessing, box: tuple[slice, slice]) -> np.ndarray:
+def _unit_classes(predictor: Predictor, page: Any, unit: Unit) -> np.ndarray:
     "Class ids uint8 (h, w) of a unit."
     if not predictor.cfg.crop_size:
         return predict_image(predictor.forward, predictor.cfg, page[:]).argmax(0).astype(np.uint8)
-    out = np.zeros([s.stop - s.start for s in box], np.uint8)
-    for where, channels in _unit_channels(predictor, page, prepare, box):
+    out = np.zeros([s.stop - s.start for s in unit.box], np.uint8)
+    for where, channels in _unit_channels(predictor, page, unit.prepare, unit.box):
         out[where] = class_probabilities(channels, predictor.cfg.objects).argmax(0)
     return out
+
+
+def _unit_maps(predictor: Predictor, page: Any, unit: Unit) -> dict[str, np.ndarray]:
+    "The maps that objects are made from, by their paths."
+    from unet_nb.inference.chunk_objects import unit_maps
+
+    tiles = _unit_channels(predictor, page, unit.prepare, unit.box)
+    if not predictor.cfg.crop_size:
+        channels = to_size(predict_channels(predictor.forward, predictor.cfg, page[:]), page.shape[:2])
+        tiles = iter([((slice(None), slice(None)), channels)])
+    maps = unit_maps(predictor.cfg, tiles, [s.stop - s.start for s in unit.box])
+    return {f"{MAPS}/{name}": values for name, values in maps.items()}
 
 # %% ../../nbs/inference/10_chunks.ipynb #cell-601
 def _halved(unit: Unit, below: Any) -> np.ndarray:
@@ -179,7 +201,7 @@ def _opened(id: str, predictor: Predictor, source: str) -> ImageFile:
 
 
 @lru_cache(maxsize=8)
-def _array(id: str, target: Any, level: int) -> Any:
+def _array(id: str, target: Any, level: int | str) -> Any:
     return target.array(level)
 
 
@@ -187,12 +209,13 @@ def write_unit(predictor: Predictor, unit: Unit) -> int:
     "Compute a unit and write its chunks; returns its pixels. Raises ValueError or OSError in words."
     job = unit.job
     if unit.level:
-        labels = _halved(unit, _array(job.id, job.target, unit.level - 1))
+        found = {unit.level: _halved(unit, _array(job.id, job.target, unit.level - 1))}
     else:
         page = _opened(job.id, predictor, job.source)[unit.plane]
-        labels = _unit_classes(predictor, page, unit.prepare, unit.box)
-    in_words(job.target.place, _array(job.id, job.target, unit.level).__setitem__, unit.window, labels)
-    return labels.size
+        found = _unit_maps(predictor, page, unit) if job.maps else {0: _unit_classes(predictor, page, unit)}
+    for path, values in found.items():  # in this order: what is written last tells that the unit is
+        in_words(job.target.place, _array(job.id, job.target, path).__setitem__, unit.window, values)
+    return values.size
 
 # %% ../../nbs/inference/10_chunks.ipynb #cell-016
 def _place_of(path: str | Path) -> str:
@@ -245,6 +268,9 @@ def _check_place(target: LabelImage, made_from: dict[str, Any], own: bool) -> di
     if note is None:
         if own and not is_url(target.place) and Path(target.place).exists():
             raise ValueError(f"{target.place}: is there already; choose another place, or delete it")
+        tables = Path(object_folder(target.place))
+        if target.name == "objects" and not is_url(target.place) and tables.exists():
+            raise ValueError(f"{tables}: is there already, and the objects' tables would go there; move or delete it")
         return None
     if not note:
         raise ValueError(
@@ -259,6 +285,62 @@ def _check_place(target: LabelImage, made_from: dict[str, Any], own: bool) -> di
         raise ValueError(f"{target.path}: {words}")
     return note
 
+# %% ../../nbs/inference/10_chunks.ipynb #cell-603
+def _maps_of(predictor: Predictor) -> tuple[str, ...]:
+    "The maps of objects; ValueError in words where the packages for objects are not installed."
+    try:
+        from unet_nb.inference.chunk_objects import plane_maps
+    except ImportError as e:
+        raise ValueError(f"objects need more packages ({e}): pip install 'unet_nb[objects]'") from None
+    return plane_maps(predictor.cfg)
+
+
+class _Plane:
+    "One plane of an array of labels or maps, (H, W)."
+
+    def __init__(self, array: Any, lead: tuple[int, ...], place: str):
+        self.array, self.lead, self.place = array, lead, place
+
+    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
+        return in_words(self.place, self.array.__getitem__, (*self.lead, *window))
+
+    def __setitem__(self, window: tuple[slice, slice], values: np.ndarray) -> None:
+        in_words(self.place, self.array.__setitem__, (*self.lead, *window), values)
+
+# %% ../../nbs/inference/10_chunks.ipynb #cell-604
+def object_folder(out: str) -> str:
+    "Where the tables and outlines of the objects of a place lie: beside it."
+    return f"{out.removesuffix('.zarr')}_objects"
+
+
+def _number(predictor: Predictor, pages: ImageFile, job: ChunkJob, log: Callable[[str], None]) -> None:
+    "Number the objects of every plane whose maps are written, and write labels, tables and outlines."
+    from unet_nb.inference.chunk_objects import with_folder
+
+    beside = object_folder(job.target.place)
+    for plane in range(math.prod(job.shapes[0][:-2])):
+        count = with_folder(lambda folder, z=plane: _number_plane(predictor, pages, job, z, folder, beside))
+        log(f"plane {plane}: {count} objects")
+
+# %% ../../nbs/inference/10_chunks.ipynb #cell-605
+def _number_plane(predictor: Predictor, pages: ImageFile, job: ChunkJob, plane: int, folder: Path, beside: str) -> int:
+    from unet_nb.inference.chunk_objects import number_plane, write_parts
+
+    shape, whole = job.shapes[0][-2:], Unit(job, 0, plane, (slice(0, 1), slice(0, 1)))
+    lead, place = whole.window[:-2], job.target.place
+    maps = {name: _Plane(job.target.array(f"{MAPS}/{name}"), lead, place) for name in job.maps}
+    found = number_plane(predictor.cfg, maps, shape, folder)
+    labels = _Plane(job.target.array(0), lead, place)
+    for box in job.boxes(0):
+        labels[box] = found.labels[box]
+    parts = folder / "parts" if is_url(beside) else Path(beside)
+    parts.mkdir(parents=True, exist_ok=True)
+    number = plane if len(pages) > 1 else None
+    count = write_parts(found, pages[plane], predictor, pages.pixel_size, number, parts)
+    if is_url(beside):
+        upload(parts, beside, patience=120, log=lambda line: None)
+    return count
+
 # %% ../../nbs/inference/10_chunks.ipynb #cell-602
 def _complete(
     engine: Engine,
@@ -272,6 +354,10 @@ def _complete(
     "Compute what is missing, level by level, and make the group an image."
     for level in range(len(layout.shapes)):
         _fill(engine, job, level, _units(predictor, pages, job, level), log)
+        if job.maps and not level:
+            _number(predictor, pages, job, log)
+    if job.maps:  # every object has a number of its own, its class is in the table
+        return finish_label(job.target, layout, {}, {}, own)
     colors = dict(enumerate(predictor.cfg.palette[: predictor.cfg.num_classes]))
     finish_label(job.target, layout, colors, dict(enumerate(predictor.cfg.class_names)), own)
 
@@ -282,15 +368,17 @@ def predict_in_chunks(
     source: str | Path,  # an OME-Zarr image (folder or address), or any other image
     out: str | Path,  # ends with .zarr: a new one, or the image itself
     request: dict[str, Any],  # what the labels are made from besides the image, JSON values
+    objects: bool = False,  # numbered, in place of classes
     log: Callable[[str], None] = print,
 ) -> str:
-    """Write the classes of an image as the OME-Zarr label image `labels/classes`; returns its place.
+    """Write the classes of an image as the OME-Zarr label image `labels/classes`, or `labels/objects`; its place.
 
     Called again with the same request it goes on. Raises ValueError, FileExistsError or StorageError in words; a unit
     that cannot be read is named after the others are done.
     """
     source, out = _place_of(source), _place_of(out)
-    target, own = LabelImage(out, "classes"), out != source
+    target, own = LabelImage(out, "objects" if objects else "classes"), out != source
+    maps = _maps_of(predictor) if objects else ()
     pages = open_new_images(predictor.cfg, source)
     _check_size(predictor, pages)
     _say_missing(pages, log)
@@ -303,10 +391,10 @@ def predict_in_chunks(
             log(f"{target.path} is finished already")
             return target.path
         if note is None:
-            create_label(target, layout, _chunk_side(predictor), np.uint8, made_from, own)
-        job = ChunkJob(
-            uuid.uuid4().hex, source, target, layout.shapes, _chunk_side(predictor), _unit_side(predictor, pages)
-        )
+            kind = np.uint32 if objects else np.uint8
+            create_label(target, layout, _chunk_side(predictor), kind, made_from, own, maps)
+        unit = _unit_side(predictor, pages)
+        job = ChunkJob(uuid.uuid4().hex, source, target, layout.shapes, _chunk_side(predictor), unit, maps)
         _complete(engine, predictor, pages, job, layout, own, log)
     return target.path
 
@@ -334,7 +422,8 @@ def _say_missing(pages: ImageFile, log: Callable[[str], None]) -> None:
 # %% ../../nbs/inference/10_chunks.ipynb #cell-021
 def _units(predictor: Predictor, pages: ImageFile, job: ChunkJob, level: int) -> tuple[int, int, Iterator[Unit]]:
     "How many units a level has, how many of them are written, and the others."
-    chunks, planes = job.target.chunks(level), math.prod(job.shapes[level][:-2])
+    chunks = job.target.chunks(f"{MAPS}/{job.maps[-1]}" if job.maps and not level else level)
+    planes = math.prod(job.shapes[level][:-2])
     missing = [Unit(job, level, z, box) for z in range(planes) for box in job.boxes(level)]
     total, missing = len(missing), [unit for unit in missing if not unit.is_written(chunks)]
 

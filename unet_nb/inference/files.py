@@ -483,7 +483,7 @@ def _predict_chunks(
     from unet_nb.inference.chunks import predict_in_chunks
 
     request = request_of(predictor, wanted)
-    return predict_in_chunks(engine or Here(predictor), predictor, images, out, request, log)
+    return predict_in_chunks(engine or Here(predictor), predictor, images, out, request, wanted.objects, log)
 
 # %% ../../nbs/inference/04_files.ipynb #cell-032
 def predict_files(

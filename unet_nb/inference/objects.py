@@ -262,14 +262,16 @@ class Labelled:
 def _number(planes: Planes, provisional: int, min_size: int, out: Any, side: int) -> Labelled:
     "Drop small objects, and number the others in reading order of their first pixels; the class is the commonest one."
     areas, first = np.zeros(provisional, np.int64), np.full(provisional, np.iinfo(np.int64).max)
-    votes = np.zeros((provisional, 256 if "classes" in planes else 2), np.int32)
+    votes = np.zeros((provisional, 2), np.int32)
     for window in _windows(out.shape, side):
         labels = out[window].astype(np.int64)
         ids, begin = _first_pixels(labels, window, out.shape[1])
         first[ids] = np.minimum(first[ids], begin)
         areas += np.bincount(labels.ravel(), minlength=provisional)
         if "classes" in planes:
-            np.add.at(votes, (labels, planes["classes"][window]), 1)
+            classes = planes["classes"][window]
+            votes = np.pad(votes, [(0, 0), (0, max(0, int(classes.max(initial=0)) + 1 - votes.shape[1]))])
+            np.add.at(votes, (labels, classes), 1)
     keep = areas >= max(min_size, 1)
     keep[0] = False
     order = np.argsort(np.where(keep, first, np.iinfo(np.int64).max), kind="stable")[: keep.sum()]
