@@ -52,6 +52,7 @@ LATE = {
     ("cli.command", "studies.launch"): SLOW_HELP,
     ("cli.command", "studies.learning_curve"): SLOW_HELP,
     ("cli.command", "studies.plan"): SLOW_HELP,
+    ("cli.command", "studies.plan_prediction"): SLOW_HELP,
     ("cli.command", "studies.selfcheck"): SLOW_HELP,
     ("cli.command", "studies.suggest"): SLOW_HELP,
     ("cli.command", "studies.sweep"): SLOW_HELP,

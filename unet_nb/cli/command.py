@@ -476,10 +476,29 @@ _which_sweep = _together(
     click.option("--jobs", type=click.IntRange(1), default=None, help="As of `sweep` (default: the parameter jobs)."),
 )
 
+# %% ../../nbs/cli/00_command.ipynb #cell-602
+_which_prediction = _together(
+    click.option("--predict", "images", default="", metavar="IMAGES", help="Plan a prediction of IMAGES instead."),
+    click.option("--model", "models", multiple=True, help="With --predict: as MODEL of `predict`; may be repeated."),
+    click.option("--workers", type=click.IntRange(1, 10_000), default=1, help="With --predict: how many compute."),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-603
+def _plan_prediction(images: str, models: tuple[str, ...], workers: int, given: dict[str, str]) -> tuple[dict, str]:
+    "What the prediction of `images` will take, and the same in words."
+    from unet_nb.inference.files import load_predictor
+    from unet_nb.studies.plan_prediction import plan_prediction, prediction_text
+
+    if not models or given:
+        raise click.UsageError("--predict IMAGES goes with --model MODEL, and with no parameters of a training")
+    found = plan_prediction(load_predictor(models, threads=1), images, workers)
+    return found, prediction_text(found)
+
 # %% ../../nbs/cli/00_command.ipynb #cell-303
 @cli.command()
 @_recipes_and_values
 @_which_sweep
+@_which_prediction
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def plan(
     files: tuple[str, ...],
@@ -488,14 +507,20 @@ def plan(
     list_file: str | None,
     seeds: int,
     jobs: int | None,
+    images: str,
+    models: tuple[str, ...],
+    workers: int,
     as_json: bool,
 ) -> None:
-    """Say, from a short trial, what a training, or a sweep of many, will need on this machine.
+    """Say, from a short trial, what a training, a sweep of many, or a prediction will need on this machine.
 
     Memory, seconds for a step, minutes to the end.
     """
     import json
 
+    if images:
+        found, text = _plan_prediction(images, models, workers, dict(params))
+        return click.echo(json.dumps(found, indent=2) if as_json else text)
     from unet_nb.config.recipes import load_params
     from unet_nb.studies import plan as room
     from unet_nb.studies.sweep import planned_sweep

@@ -9,9 +9,10 @@ import hashlib
 import math
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from itertools import product
@@ -49,7 +50,7 @@ from unet_nb.inference.predict import (
 from .tiling import Exact, exact_spans, tile_answer
 
 # %% auto #0
-__all__ = ['ChunkJob', 'Unit', 'write_unit', 'object_folder', 'predict_in_chunks']
+__all__ = ['ChunkJob', 'Unit', 'write_unit', 'place_of', 'object_folder', 'predict_in_chunks', 'trial']
 
 # %% ../../nbs/inference/10_chunks.ipynb #cell-008
 _CHUNK = 1024  # pixels of a chunk's side, about: large enough for a disk, small enough to be done again
@@ -218,7 +219,7 @@ def write_unit(predictor: Predictor, unit: Unit) -> int:
     return values.size
 
 # %% ../../nbs/inference/10_chunks.ipynb #cell-016
-def _place_of(path: str | Path) -> str:
+def place_of(path: str | Path) -> str:
     "A path as an absolute one; an address as it is, without a slash at its end."
     return str(path).rstrip("/") if is_url(path) else str(resolve_path(path))
 
@@ -376,7 +377,7 @@ def predict_in_chunks(
     Called again with the same request it goes on. Raises ValueError, FileExistsError or StorageError in words; a unit
     that cannot be read is named after the others are done.
     """
-    source, out = _place_of(source), _place_of(out)
+    source, out = place_of(source), place_of(out)
     target, own = LabelImage(out, "objects" if objects else "classes"), out != source
     maps = _maps_of(predictor) if objects else ()
     pages = open_new_images(predictor.cfg, source)
@@ -476,3 +477,36 @@ class _Progress:
 
 
 _SHOWN = 8  # processes whose work is told
+
+# %% ../../nbs/inference/10_chunks.ipynb #cell-609
+def trial(predictor: Predictor, source: str | Path) -> dict[str, Any]:
+    """Compute one unit of an image and write nothing: numbers of what all of them will take, ready for JSON.
+
+    parts, pixels of a part's side, pixels in all, seconds of a part, bytes that are read and written in all.
+    """
+    source, start = place_of(source), time.perf_counter()
+    pages = open_new_images(predictor.cfg, source)
+    _check_size(predictor, pages)
+    shape, unit = (len(pages), *pages.shape[:2]), _unit_side(predictor, pages)
+    job = ChunkJob(uuid.uuid4().hex, source, LabelImage("", ""), (shape,), _chunk_side(predictor), unit)
+    boxes = list(job.boxes(0))
+    middle = Unit(job, 0, len(pages) // 2, boxes[len(boxes) // 2])
+    unit_of = replace(middle, prepare=preprocessing_of(predictor.cfg).for_image(pages[middle.plane], new=True))
+    opened = time.perf_counter()
+    _unit_classes(predictor, pages[middle.plane], unit_of)  # the first one also makes room in memory
+    begun = time.perf_counter()
+    labels = _unit_classes(predictor, pages[middle.plane], unit_of)
+    seconds, share = time.perf_counter() - begun, math.prod(shape) / labels.size
+    parts, around = len(boxes) * len(pages), predictor.cfg.geometry.reach
+    return {
+        "planes": len(pages),
+        "height": shape[1],
+        "width": shape[2],
+        "parts": parts,
+        "part": [s.stop - s.start for s in middle.box],
+        "open_seconds": opened - start,
+        "part_seconds": seconds,
+        "seconds": seconds * share,
+        "bytes_read": int(parts * pages.stored_bytes([n + 2 * around for n in labels.shape])),
+        "bytes_written": int(len(zlib.compress(labels.tobytes(), 1)) * share * 4 / 3),
+    }
