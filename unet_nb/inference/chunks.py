@@ -21,6 +21,10 @@ from typing import Any
 
 import numpy as np
 
+# %% auto #0
+__all__ = ['ChunkJob', 'Unit', 'write_unit', 'place_of', 'object_folder', 'predict_in_chunks', 'trial']
+
+# %% ../../nbs/inference/10_chunks.ipynb #cell-611
 from ..core.locks import sole_writer
 from unet_nb.core.ome_zarr import (
     MAPS,
@@ -48,9 +52,6 @@ from unet_nb.inference.predict import (
     with_tta,
 )
 from .tiling import Exact, exact_spans, tile_answer
-
-# %% auto #0
-__all__ = ['ChunkJob', 'Unit', 'write_unit', 'place_of', 'object_folder', 'predict_in_chunks', 'trial']
 
 # %% ../../nbs/inference/10_chunks.ipynb #cell-008
 _CHUNK = 1024  # pixels of a chunk's side, about: large enough for a disk, small enough to be done again

@@ -23,7 +23,7 @@ __all__ = ['OBJECT_FILES', 'member_paths', 'load_predictor', 'Wanted', 'output_f
 # %% ../../nbs/inference/04_files.ipynb #cell-202
 from ..core.colors import color_mask
 from ..core.errors import ConfigError
-from ..core.files import atomic_path, file_digest, read_json, write_json
+from ..core.files import atomic_path, file_digest, read_json, remove_unfinished, write_json
 from ..core.locks import sole_writer
 from ..core.paths import fitting_name, is_url, resolve_path
 from ..core.reading import readings
@@ -512,6 +512,7 @@ def predict_files(
     plan = plan_outputs(found, out, wanted)
     (out.parent if to_file else out).mkdir(parents=True, exist_ok=True)
     with sole_writer(out.with_name(f"{out.name}.prediction") if to_file else out):
+        remove_unfinished(*((out.parent, out.stem) if to_file else (out,)))
         request = request_of(predictor, wanted)
         note = _note_beside(out, request, next(iter(found))) if to_file else open_note(out, request)
         states = {id: note.state(id, files, found[id]) for id, files in plan.items()}

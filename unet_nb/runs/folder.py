@@ -27,7 +27,7 @@ from fastcore.basics import patch
 
 from ..config.groups import ConfigError, DemoParams, FetchParams, KeepParams
 from ..config.jobs import JOBS, RunConfig
-from ..core.files import atomic_path, read_json, write_json, write_text
+from ..core.files import atomic_path, read_json, remove_unfinished, write_json, write_text
 from ..core.locks import FileLock, _flock
 from ..core.text import duration, printable, shortened
 from ..core.text import echo as _print
@@ -122,10 +122,7 @@ class Run:
 
     @property
     def cfg(self) -> RunConfig:
-        try:
-            return load_params(self.path / "params.yaml", job=_job_of(self.kind))
-        except ConfigError as e:
-            raise ConfigError(f"{self.path / 'params.yaml'}: {e}") from None
+        return _params_of(self.path / "params.yaml", _job_of(self.kind))
 
     @property
     def status(self) -> dict[str, Any]:
@@ -141,6 +138,16 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status['state']})"
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-311
+def _params_of(file: Path, job: str) -> RunConfig:
+    "What a run's params.yaml says. Raises ConfigError that names it."
+    if not file.is_file():
+        raise ConfigError(f"{file} is missing, which says what the run is; put it back, or start a new run")
+    try:
+        return load_params(file, job=job)
+    except ConfigError as e:
+        raise ConfigError(str(e) if str(e).startswith(f"{file}:") else f"{file}: {e}") from None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-303
 @patch
@@ -201,6 +208,8 @@ def history(self: Run) -> pd.DataFrame:
         raise ValueError(f"{file}: not a table of epochs, or a damaged one ({error_text(e)})") from None
     if len(found.columns) and not {"epoch", "loss"} <= set(found.columns):
         raise ValueError(f"{file}: not a table of epochs, or a damaged one (it has no columns epoch and loss)")
+    if len(found) and (texts := [name for name in found if not pd.api.types.is_numeric_dtype(found[name])]):
+        raise ValueError(f"{file}: not a table of epochs, or a damaged one (its column {texts[0]} holds no numbers)")
     return found
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-105
@@ -321,8 +330,7 @@ def lock(self: Run, patience: float = 5.0) -> None:
         self._starting.path.unlink(missing_ok=True)
     # in others other processes may write: ranks, the runs of a sweep
     for folder in (self.path, self.path / _checkpoint_path(self.cfg), self.path / "figures"):
-        for left in folder.glob(".*.tmp*"):
-            left.unlink(missing_ok=True)
+        remove_unfinished(folder)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-017
 @patch
