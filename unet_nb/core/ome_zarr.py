@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -212,10 +212,12 @@ def write_ome_zarr(
     version: str = "0.4",
     scale: float = 1.0,  # micrometres of a pixel of the finest level
     chunk: int = 256,  # pixels of the side of a chunk
+    labels: Mapping[str, Any] | None = None,  # arrays of label images by their names, without the axis C
 ) -> None:
     "Write arrays as an OME-Zarr image that fits memory: for examples and tests."
     zarr, three = _zarr(), version == "0.5"
-    group = zarr.open_group(_store(str(place)), mode="w", **({} if _is_two() else {"zarr_format": 3 if three else 2}))
+    form = {} if _is_two() else {"zarr_format": 3 if three else 2}
+    group = zarr.open_group(_store(str(place)), mode="w", **form)
     datasets = []
     for number, level in enumerate(levels):
         sides = tuple(min(n, chunk) if a in "YX" else 1 for a, n in zip(axes, level.shape))
@@ -226,6 +228,11 @@ def write_ome_zarr(
         datasets.append({"path": str(number), "coordinateTransformations": [{"type": "scale", "scale": scales}]})
     multiscales = [{"axes": _axis_metadata(axes), "datasets": datasets, "name": Path(str(place)).stem}]
     _put_attributes(group, version, {"multiscales": multiscales})
+    if labels:
+        for name, values in labels.items():
+            write_ome_zarr(f"{place}/labels/{name}", [values], axes.replace("C", ""), version, scale, chunk)
+        listed = zarr.open_group(_store(f"{place}/labels"), mode="a", **form)
+        _put_attributes(listed, version, {"labels": list(labels)})
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-019
 _KINDS = {"T": "time", "C": "channel"}

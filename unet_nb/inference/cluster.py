@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
@@ -134,7 +135,10 @@ _WORKER = "from distributed.cli.dask_worker import main; main()"
 def _started(workers: int, start: Callable[[Job, int], Process], folder: Path, host: str) -> Iterator[Client]:
     "A scheduler in this process, with workers as jobs; what these say goes to `folder`."
     folder.mkdir(parents=True, exist_ok=True)
-    with LocalCluster(n_workers=0, host=host, **_QUIET) as dask, Client(dask) as client:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"\s*Port \d+ is already in use", UserWarning)  # another is taken
+        dask = LocalCluster(n_workers=0, host=host, **_QUIET)
+    with dask, Client(dask) as client:
         options = ["--nthreads", "1", "--nworkers", "1", "--no-dashboard", "--death-timeout", "300"]
         command = python_command(_WORKER, dask.scheduler_address, *options)
         jobs = [Job(f"worker_{i}", command, folder / f"worker_{i}.log") for i in range(workers)]
