@@ -351,9 +351,13 @@ class _OfLabelImage:  # what is asked of a `LabelImage`
             return None
         return dict(self.group().attrs).get("unet_nb", {})
 
-    def chunks(self, level: int | str) -> set[tuple[int, ...]]:
-        "Positions of the chunks that are written."
-        return set(filter(None, map(_position, _names(f"{self.path}/{level}"))))
+    def chunks(self, level: int | str, plane: Sequence[int] = ()) -> set[tuple[int, ...]]:
+        "Positions of the chunks that are written, of all or of those whose first axes are at `plane`."
+        lead, found = tuple(plane), set()
+        for before in ("", "c/"):  # format 2, format 3
+            names = _names("/".join([f"{self.path}/{level}", *before.split("/")[:-1], *map(str, lead)]))
+            found |= {lead + position for name in names if (position := _position(name))}
+        return found
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-029
 @dataclass(frozen=True)
@@ -389,14 +393,18 @@ def _is_there(place: str) -> bool:
 def _names(place: str) -> list[str]:
     "Names of all files below a place, relative to it."
     if not is_url(place):
-        return [p.relative_to(place).as_posix() for p in Path(place).rglob("*") if p.is_file()]
+        return (
+            [p.relative_to(place).as_posix() for p in Path(place).rglob("*") if p.is_file()]
+            if Path(place).is_dir()
+            else []
+        )
     fs, path = open_storage(place)
     return [name[len(path) + 1 :] for name in in_words(place, fs.find, path)]
 
 
 def _position(name: str) -> tuple[int, ...] | None:
-    "The position of a chunk by its name, 0/1/2 or (format 3) c/0/1/2; None for other files."
-    parts = name.removeprefix("c/").split("/")
+    "The position of a chunk by its name, such as 0/1/2; None for other files."
+    parts = name.split("/")
     return tuple(map(int, parts)) if all(p.isdigit() for p in parts) else None
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-031
