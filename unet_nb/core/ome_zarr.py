@@ -410,7 +410,7 @@ def _position(name: str) -> tuple[int, ...] | None:
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-031
 MAPS = "maps"  # the group of what labels are made from, in theirs until they are finished
 
-
+# %% ../../nbs/core/11_ome_zarr.ipynb #cell-604
 def create_label(
     target: LabelImage,
     layout: LabelLayout,

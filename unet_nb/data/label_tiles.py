@@ -35,7 +35,7 @@ def label_names(place: str | Path) -> list[str]:
         )
     return names
 
-
+# %% ../../nbs/data/37_label_tiles.ipynb #cell-600
 def _label_file(place: str | Path, reading: Reading) -> ImageFile:
     "The labels that train: the only ones, or those with the number `series` in the list."
     names = label_names(place)

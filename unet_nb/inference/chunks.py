@@ -64,7 +64,7 @@ def _chunk_side(predictor: Predictor) -> int:
     keep = max(grid, predictor.tiling.tile // grid * grid)
     return keep * max(1, round(_CHUNK / keep))
 
-
+# %% ../../nbs/inference/10_chunks.ipynb #cell-612
 def _unit_side(predictor: Predictor, pages: ImageFile) -> int:
     """Pixels of the side of what is computed at once: whole chunks, and about as much as a chunk of the image holds.
 
@@ -148,7 +148,7 @@ class _Block:
             rows.start - self.top : rows.stop - self.top, columns.start - self.left : columns.stop - self.left
         ]
 
-
+# %% ../../nbs/inference/10_chunks.ipynb #cell-613
 def _reads(spans: Sequence[Exact], n: int) -> tuple[int, int]:
     "The first and last (exclusive) of `n` pixels that tiles read; what lies outside is mirrored at the edge."
     begin, end = spans[0][0], spans[-1][1]

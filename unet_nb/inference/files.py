@@ -471,7 +471,7 @@ def _in_chunks(images: str | Path, out: str | Path, wanted: Wanted) -> bool:
         )
     return True
 
-
+# %% ../../nbs/inference/04_files.ipynb #cell-605
 def _predict_chunks(
     engine: Engine | None,
     predictor: Predictor,

@@ -66,7 +66,7 @@ def _folder_trial(predictor: Predictor, found: dict[str, Path]) -> dict[str, Any
         "bytes_written": sum(m[1] for m in measured) * len(files) // len(measured),
     }
 
-
+# %% ../../nbs/studies/13_plan_prediction.ipynb #cell-600
 def _predict_once(predictor: Predictor, file: Path) -> tuple[float, int]:
     "Seconds of a file, the second time, and pixels of its masks, which are bytes at most."
     for _ in range(2):
