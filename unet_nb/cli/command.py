@@ -180,14 +180,24 @@ def prepare(source: str, output: str, files: tuple[str, ...], params: tuple[tupl
     metavar="NAME VALUE",
     help="A parameter of your own choice; the suggestion reckons with it.",
 )
-def suggest(data: str, output: str | None, minutes: float, params: tuple[tuple[str, str], ...]) -> None:
+@click.option(
+    "--reading",
+    "choices",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="As the parameter reading, where files leave something open: axes=CYX, channels=0,2, …",
+)
+def suggest(
+    data: str, output: str | None, minutes: float, params: tuple[tuple[str, str], ...], choices: tuple[str, ...]
+) -> None:
     """Look at the data set DATA and at this machine, and suggest a recipe, with a reason for each line.
 
     The command that trains with it is printed last.
     """
+    from unet_nb.core.reading import parse_reading
     from unet_nb.studies import suggest as room
 
-    found = room.suggest(data, minutes, **dict(params))
+    found = room.suggest(data, minutes, **dict(params) | ({"reading": parse_reading(choices)} if choices else {}))
     if output is None:
         click.echo(found.to_yaml(), nl=False)
         return
@@ -409,7 +419,8 @@ def learning_curve(
         given = dict(params) | ({"jobs": jobs} if jobs else {})
         run = room.create_curve(list(files), given, _numbers(images), seeds or 3)
     _carry_out(run, jobs, collect, cluster, dict(cluster_params), job_file)
-    click.echo(room.conclude_curve(run))
+    if not job_file:
+        click.echo(room.conclude_curve(run))
     _end_sweep(run)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-019
