@@ -18,7 +18,7 @@ from .storage import StorageError, open_storage, patiently
 
 # %% auto #0
 __all__ = ['MAPS', 'is_ome_zarr', 'in_words', 'OmeZarr', 'ome_attributes', 'open_ome_zarr', 'write_ome_zarr', 'LabelLayout',
-           'layout_of', 'deepened', 'LabelImage', 'create_label', 'finish_label']
+           'layout_of', 'deepened', 'LabelImage', 'stored_chunks', 'create_label', 'finish_label']
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-005
 _METADATA = (".zgroup", ".zattrs", ".zarray", "zarr.json")
@@ -406,6 +406,13 @@ def _position(name: str) -> tuple[int, ...] | None:
     "The position of a chunk by its name, such as 0/1/2; None for other files."
     parts = name.split("/")
     return tuple(map(int, parts)) if all(p.isdigit() for p in parts) else None
+
+# %% ../../nbs/core/11_ome_zarr.ipynb #cell-605
+def stored_chunks(place: str, array: Any) -> int:
+    "How many chunks of an array are stored; zarr 2 itself counts no nested ones."
+    if not _is_two():
+        return array.nchunks_initialized
+    return len(list(filter(None, (_position(name.replace(".", "/")) for name in _names(f"{place}/{array.path}")))))
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-031
 MAPS = "maps"  # the group of what labels are made from, in theirs until they are finished

@@ -741,15 +741,21 @@ class _Chunked:
         self.shape, self.dtype, self.chunks = tuple(array.shape), np.dtype(array.dtype), tuple(array.chunks)
 
     @property
+    def stored(self) -> int:
+        from unet_nb.core.ome_zarr import stored_chunks
+
+        return stored_chunks(self.place, self.array)
+
+    @property
     def missing(self) -> int:
-        return self.array.nchunks - self.array.nchunks_initialized
+        return self.array.nchunks - self.stored
 
     @property
     def chunk_bytes(self) -> float:
         "Stored bytes of a chunk with the channels of a picture, on average."
         sizes = self.array.nbytes_stored
         stored = sizes() if callable(sizes) else sizes
-        return stored / max(1, self.array.nchunks_initialized)
+        return stored / max(1, self.stored)
 
     def __getitem__(self, key) -> np.ndarray:
         from unet_nb.core.ome_zarr import StorageError, in_words

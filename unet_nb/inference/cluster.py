@@ -99,8 +99,8 @@ def _working(client: Client) -> dict[int, str]:
     return {pid: title for pid, title in said.values() if title}
 
 
-def _executing() -> tuple[int, str]:
-    keys = [str(task.key) for task in get_worker().state.executing]
+def _executing(dask_worker: Any) -> tuple[int, str]:  # Dask gives the worker to an argument of this name
+    keys = [str(task.key) for task in dask_worker.state.executing]
     return os.getpid(), ", ".join(sorted(key.rpartition("-")[0] for key in keys if key.count("-")))
 
 # %% ../../nbs/inference/12_cluster.ipynb #cell-009
