@@ -554,9 +554,10 @@ def params(names: tuple[str, ...]) -> None:
     "List the parameters with type, default, help and jobs (or only those whose name contains one of NAMES)."
     from unet_nb.config.cells import params_table
 
-    for name, kind, default, help, jobs in params_table():
-        if names and not any(n in name for n in names):
-            continue
+    shown = [row for row in params_table() if not names or any(n in row[0] for n in names)]
+    if not shown:
+        raise click.UsageError(f"no parameter's name contains {' or '.join(names)}; without a word all are listed")
+    for name, kind, default, help, jobs in shown:
         click.echo(f"{click.style(name, bold=True)}: {kind} = {default}\n    {help}\n    of {', '.join(jobs)}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-022
@@ -764,18 +765,18 @@ def predict(
         raise click.UsageError("--workers and --cluster-param go with --cluster local, slurm or tcp://…")
     what = {name: chosen.pop(name) for name in ("probabilities", "challenge", "color", "overlay", "objects")}
     wanted = Wanted(**what)
-    folder = _annotation_folder(output, tool, wanted.challenge or wanted.color) if tool else None
+    folder = _annotation_folder(output, tool, wanted.challenge or wanted.color, wanted.objects) if tool else None
     predictor = _predictor_for(models, one_thread=bool(cluster), **chosen)
     with open_engine(predictor, cluster, workers, dict(cluster_params), images=images) as engine:
         for path in predict_files(predictor, images, output, wanted, engine=engine):
-            click.echo(path)
+            click.echo(printable(str(path)))
     if folder:
         click.echo(_write_annotations(tool, folder, images, output, wanted, predictor.cfg))
     if not (wanted.challenge or wanted.color or wanted.objects or output.rstrip("/").endswith(".zarr")):
-        click.echo(_what_masks_hold(predictor.cfg.class_names, wanted.overlay), err=True)
+        click.echo(printable(_what_masks_hold(predictor.cfg.class_names, wanted.overlay)), err=True)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-901
-def _annotation_folder(output: str, tool: str, no_ids: bool) -> Path:
+def _annotation_folder(output: str, tool: str, no_ids: bool, objects: bool) -> Path:
     "The folder of annotations beside predictions, which must not be there. Raises UsageError in words."
     from unet_nb.core.paths import resolve_path
 
@@ -783,6 +784,9 @@ def _annotation_folder(output: str, tool: str, no_ids: bool) -> Path:
         raise click.UsageError("--annotations are made of mask files; an OME-Zarr holds labels for its viewers itself")
     if no_ids:
         raise click.UsageError("--annotations are made of class ids, which --challenge and --color do not write")
+    if objects:
+        words = "--objects writes the outlines of the objects for ImageJ and QuPath itself; leave --annotations out"
+        raise click.UsageError(f"{words}, or predict twice, into two folders")
     out = resolve_path(output)
     folder = out.with_name(f"{out.stem}_{tool}") if out.suffix and not out.is_dir() else out / tool
     if folder.exists():
@@ -905,9 +909,11 @@ def doctor(
     examined, options = _examined(data, dataset, given)
     with naming_preparation(resolve_path(data)):
         report = room.examine(examined, classes, **options)
-    click.echo(report.to_json() if as_json else str(report))
-    if figure:
-        click.echo(f"examples: {save_figure(report.figure(), figure)}")
+    click.echo(report.to_json() if as_json else printable(str(report)))
+    if figure and (examples := report.figure()) is None:
+        click.echo(f"no findings to draw, so there is no {figure}")
+    elif figure:
+        click.echo(f"examples: {save_figure(examples, figure)}")
     if fix_into and not isinstance(examined, Path):
         raise click.UsageError("--fix-into works on folders of images and masks; other data are read as they are")
     if fix_into:
