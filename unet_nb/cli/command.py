@@ -902,7 +902,6 @@ def doctor(
     from unet_nb.core.reading import parse_labels, parse_reading
     from unet_nb.data import doctor as room
     from unet_nb.data.conversion import naming_preparation
-    from unet_nb.figures.plots import save_figure
 
     given = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
     given |= {"labels": parse_labels(labels, classes), "reading": parse_reading(choices)}
@@ -910,15 +909,25 @@ def doctor(
     with naming_preparation(resolve_path(data)):
         report = room.examine(examined, classes, **options)
     click.echo(report.to_json() if as_json else printable(str(report)))
-    if figure and (examples := report.figure()) is None:
-        click.echo(f"no findings to draw, so there is no {figure}")
-    elif figure:
-        click.echo(f"examples: {save_figure(examples, figure)}")
+    if figure:
+        click.echo(_save_examples(report, figure))
     if fix_into and not isinstance(examined, Path):
         raise click.UsageError("--fix-into works on folders of images and masks; other data are read as they are")
     if fix_into:
         click.echo(str(room.fix_into(examined, resolve_path(fix_into), classes, **options)))
     sys.exit(int(not report.ok))
+
+# %% ../../nbs/cli/00_command.ipynb #cell-330
+def _save_examples(report: Any, file: str) -> str:
+    "Save the picture of a doctor's report; what became of it, in a line."
+    from unet_nb.figures.plots import save_figure
+
+    examples = report.figure()
+    return (
+        f"no findings to draw, so there is no {file}"
+        if examples is None
+        else f"examples: {save_figure(examples, file)}"
+    )
 
 # %% ../../nbs/cli/00_command.ipynb #cell-034
 @cli.command()
