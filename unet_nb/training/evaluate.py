@@ -24,7 +24,7 @@ from ..data.targets import class_probabilities
 from ..data.zoo import reads_folders
 from ..figures.plots import levels_figure, prediction_figure, prediction_path, save_figure
 from ..figures.report import reported
-from ..inference.objects import ObjectRule, choose_rule, find_objects, object_planes
+from ..inference.objects import RULE_NUMBERS, ObjectRule, choose_rule, find_objects, object_planes
 from ..inference.predict import predict_channels, to_size
 from ..inference.tiling import Forward
 from ..metrics.objects import object_scores, split_objects
@@ -201,7 +201,7 @@ def found_objects(channels: np.ndarray, cfg: PredictConfig) -> np.ndarray:
 def choose_objects(
     forward: Forward, cfg: PredictConfig, images: ImageSet, most: int = 48, side: int = 320
 ) -> tuple[dict, float]:
-    """{object_threshold, object_seeds, object_min_size} with the best score on training `images`, and that score.
+    """{object_threshold, object_seeds, …} with the best score on training `images`, and that score.
 
     At most `most` images, of each at most `side` × `side` pixels; see `inference.objects.choose_rule`.
     """
@@ -214,7 +214,7 @@ def choose_objects(
         planes.append(object_planes(channels, cfg.objects))
         truths.append(instances(sample.id)[:side, :side])
     rule, score = choose_rule(planes, truths, cfg.objects)
-    return {f"object_{name}": getattr(rule, name) for name in ("threshold", "seeds", "min_size")}, score
+    return {f"object_{name}": getattr(rule, name) for name in RULE_NUMBERS}, score
 
 # %% ../../nbs/training/04_evaluate.ipynb #cell-115d2e91
 class ZooRecord:
