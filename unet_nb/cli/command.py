@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from unet_nb.runs.folder import Run
 
 # %% auto #0
-__all__ = ['cli', 'run', 'resume_run', 'prepare', 'sweep', 'export', 'preprocess', 'postprocess', 'infer', 'plan', 'params',
-           'lab', 'runs', 'env', 'selfcheck', 'predict', 'doctor', 'upload', 'main']
+__all__ = ['cli', 'run', 'resume_run', 'prepare', 'suggest', 'sweep', 'learning_curve', 'export', 'preprocess', 'postprocess',
+           'infer', 'plan', 'params', 'lab', 'runs', 'env', 'selfcheck', 'predict', 'doctor', 'upload', 'main']
 
 # %% ../../nbs/cli/00_command.ipynb #cell-005
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -166,6 +166,33 @@ def prepare(source: str, output: str, files: tuple[str, ...], params: tuple[tupl
     click.echo(f"report: {run.path / 'report.html'}")
     click.echo(f"unet_nb run train -f {shlex.quote(str(Path(output) / 'train.yaml'))}")
 
+# %% ../../nbs/cli/00_command.ipynb #cell-910
+@cli.command()
+@click.argument("data")
+@click.option("-o", "--output", default=None, metavar="YAML", help="The recipe that is written (default: shown).")
+@click.option("--minutes", default=5.0, show_default=True, help="How long the training may take on this machine.")
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of your own choice; the suggestion reckons with it.",
+)
+def suggest(data: str, output: str | None, minutes: float, params: tuple[tuple[str, str], ...]) -> None:
+    """Look at the data set DATA and at this machine, and suggest a recipe, with a reason for each line.
+
+    The command that trains with it is printed last.
+    """
+    from unet_nb.studies import suggest as room
+
+    found = room.suggest(data, minutes, **dict(params))
+    if output is None:
+        click.echo(found.to_yaml(), nl=False)
+        return
+    click.echo(f"unet_nb run train -f {shlex.quote(str(room.write_suggestion(found, output)))}")
+
 # %% ../../nbs/cli/00_command.ipynb #cell-012
 _what_all_have = _together(
     click.option(
@@ -286,9 +313,7 @@ def sweep(
         combinations = room.list_combinations(list_file) if list_file else room.grid_combinations(grids)
         run = room.create_sweep(notebook, list(files), given, combinations, seeds)
     _carry_out(run, jobs, collect, cluster, dict(cluster_params), job_file)
-    click.echo(run.path)
-    if run.status["state"] == "failed":
-        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
+    _end_sweep(run)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-017
 def _check_sweep(
@@ -320,6 +345,7 @@ def _carry_out(
     run: Run, jobs: int | None, collect: bool, cluster: str | None, params: dict[str, str], job_file: str | None
 ) -> None:
     "Do with a sweep what was asked for: its runs, its table only, or a file of commands."
+    from unet_nb.runs.folder import SWEEPS
     from unet_nb.runs.processes import scheduler
     from unet_nb.studies import sweep as room
 
@@ -328,10 +354,63 @@ def _carry_out(
     elif job_file:
         click.echo(
             f"{room.write_job_file(run, job_file)} commands in {job_file}; when they are through, `unet_nb "
-            f"sweep --resume {run.path} --collect` makes the table"
+            f"{SWEEPS[run.kind]} --resume {run.path} --collect` makes the table"
         )
     else:
         room.run_sweep(run, jobs, scheduler(cluster, run.path / "submitit", params) if cluster else None)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-912
+def _numbers(text: str) -> list[int]:
+    "Whole numbers with commas between them. Raises UsageError."
+    try:
+        return [int(part) for part in text.split(",")] if text.strip() else []
+    except ValueError:
+        raise click.UsageError(f"--images {text}: write whole numbers with commas between, such as 5,10,20") from None
+
+
+def _end_sweep(run: Run) -> None:
+    "Print the folder of a sweep. Raises RunFailed where runs of it have failed."
+    click.echo(run.path)
+    if run.status["state"] == "failed":
+        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
+
+# %% ../../nbs/cli/00_command.ipynb #cell-913
+@cli.command("learning-curve")
+@_what_all_have
+@click.option("--images", default="", metavar="N,N,…", help="Numbers of training images (default: 5, 10, 20, … all).")
+@click.option("--seeds", type=click.IntRange(1), default=None, help="Trainings of each point (default: 3).")
+@_how_to_run
+def learning_curve(
+    files: tuple[str, ...],
+    params: tuple[tuple[str, str], ...],
+    images: str,
+    seeds: int | None,
+    jobs: int | None,
+    folder: str | None,
+    collect: bool,
+    cluster: str | None,
+    cluster_params: tuple[tuple[str, str], ...],
+    job_file: str | None,
+) -> None:
+    """Train with 5, 10, 20, … images, and say whether more labels or more training would help.
+
+    Ends in a table, a figure and that sentence. The folder is printed last.
+    """
+    from unet_nb.studies import learning_curve as room
+    from unet_nb.studies.sweep import open_sweep
+
+    if folder and (files or params or images or seeds):
+        raise click.UsageError("give what to train with (-f, -p, --images, --seeds), or --resume FOLDER alone")
+    notebook = None if folder else "train"
+    _check_sweep(notebook, folder, False, False, collect, cluster, dict(cluster_params), job_file)
+    if folder:
+        run = room.check_curve(open_sweep(folder))
+    else:
+        given = dict(params) | ({"jobs": jobs} if jobs else {})
+        run = room.create_curve(list(files), given, _numbers(images), seeds or 3)
+    _carry_out(run, jobs, collect, cluster, dict(cluster_params), job_file)
+    click.echo(room.conclude_curve(run))
+    _end_sweep(run)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-019
 @cli.command()
@@ -473,14 +552,21 @@ def lab(options: tuple[str, ...], folder: str) -> None:
 def runs(output_path: str | None) -> None:
     "List runs with their state and scores."
     from unet_nb.config.groups import RunParams
-    from unet_nb.runs.folder import list_runs
+    from unet_nb.runs.folder import run_rows
 
-    table = list_runs(output_path or RunParams().output_path)
-    click.echo(
-        table.to_string(index=False, na_rep="", float_format="{:.4f}".format)
-        if len(table)
-        else "no runs yet; `unet_nb run train` makes one"
-    )
+    rows = run_rows(output_path or RunParams().output_path)
+    click.echo("\n".join(_lines(rows)) if rows else "no runs yet; `unet_nb run train` makes one")
+
+# %% ../../nbs/cli/00_command.ipynb #cell-350
+def _lines(rows: list[dict[str, Any]]) -> list[str]:
+    "Rows as the lines of a table, the longest row's names above it; pandas would take longer to load than to print."
+    names = list(max(rows, key=len))
+    cells = [
+        [f"{v:.4f}" if isinstance(v, float) else "" if v is None else str(v) for v in map(row.get, names)]
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(names, *cells)]
+    return [" ".join(text.rjust(width) for text, width in zip(line, widths)).rstrip() for line in (names, *cells)]
 
 # %% ../../nbs/cli/00_command.ipynb #cell-024
 @cli.command()
@@ -515,7 +601,7 @@ _what_to_write = _together(
         "--output",
         required=True,
         metavar="OUT",
-        help="Folder for the masks, or for a single image a file (.png, .tif).",
+        help="Folder for the masks, or for a single image a file (.png, .tif) or an OME-Zarr (.zarr).",
     ),
     click.option("--probabilities", is_flag=True, help="Write the probability of class 1 too, as 8 bits."),
     click.option(
@@ -563,7 +649,10 @@ _how_to_predict = _together(
         "--tile", type=click.IntRange(1), default=None, help="Pixels of a tile's side (default: the network's own)."
     ),
     click.option(
-        "--threads", type=click.IntRange(1), default=None, help="Threads of ONNX Runtime (default: one for each core)."
+        "--threads",
+        type=click.IntRange(1, 1024),
+        default=None,
+        help="Threads of ONNX Runtime (default: one for each core).",
     ),
     click.option("--device", default="CPU", type=click.Choice(["CPU", "GPU", "Ascend"]), show_default=True),
 )
@@ -591,7 +680,7 @@ def predict(
     threads: int | None,
     device: str,
 ) -> None:
-    """Predict IMAGES (a file, a TIFF stack, a folder) with MODEL.
+    """Predict IMAGES (a file, a TIFF stack, a folder, an OME-Zarr image) with MODEL.
 
     An exported .onnx file, a checkpoint, a run folder, or several, which answer as one. Started again it goes on.
     """
@@ -607,7 +696,7 @@ def predict(
         click.echo(path)
     if folder:
         click.echo(_write_annotations(tool, folder, images, output, wanted, predictor.cfg))
-    if not (challenge or color or objects):
+    if not (challenge or color or objects or output.rstrip("/").endswith(".zarr")):
         click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-901
@@ -615,6 +704,8 @@ def _annotation_folder(output: str, tool: str, no_ids: bool) -> Path:
     "The folder of annotations beside predictions, which must not be there. Raises UsageError in words."
     from unet_nb.core.paths import resolve_path
 
+    if output.rstrip("/").endswith(".zarr"):
+        raise click.UsageError("--annotations are made of mask files; an OME-Zarr holds labels for its viewers itself")
     if no_ids:
         raise click.UsageError("--annotations are made of class ids, which --challenge and --color do not write")
     out = resolve_path(output)

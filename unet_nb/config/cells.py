@@ -93,11 +93,12 @@ def params_table() -> list[tuple[str, str, str, str, list[str]]]:
 
     `jobs` are those whose notebook lists it, then in brackets those that take it all the same.
     """
-    return [(n, _choices(f), repr(default_of(f)), f.description or "", _jobs_of(n)) for n, f in all_params().items()]
-
-
-def _jobs_of(name: str) -> list[str]:
     listed = {job: {n for g in listed_groups(config) for n in own_params(g)} for job, config in JOBS.items()}
+    found = all_params().items()
+    return [(n, _choices(f), repr(default_of(f)), f.description or "", _jobs_of(n, listed)) for n, f in found]
+
+
+def _jobs_of(name: str, listed: dict[str, set[str]]) -> list[str]:
     takes = [job for job, config in JOBS.items() if name in config.model_fields]
     return [j for j in takes if name in listed[j]] + [f"({j})" for j in takes if name not in listed[j]]
 

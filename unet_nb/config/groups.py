@@ -30,7 +30,7 @@ __all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'Params', 'own_p
            'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ObjectParams',
            'ColorParams', 'CheckpointParams', 'ExportParams', 'PackageParams', 'PredictionParams', 'ModelFileParams',
            'TwoStepParams', 'CompareParams', 'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams',
-           'DeviceParams', 'UploadParams', 'FetchParams', 'FetchCheckpointParams']
+           'DeviceParams', 'ThreadsParams', 'UploadParams', 'FetchParams', 'FetchCheckpointParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-007
 GROUPS: list[type[Params]] = []  # in the order of their definition, which is the order in which a reader sees them
@@ -352,6 +352,7 @@ class EpochParams(Params):
     "Batches and epochs."
 
     heading = "The training"
+    training_images: int | None = param(None, "of the training images so many, drawn by seed; None: all", ge=1)
     epochs: int = param(30, "passes over the training images (one device)", ge=1, le=10**9)
     repeat: int = param(10, "passes over the training images inside one epoch", ge=1, le=10**9)
     batch_size: int = param(4, "images in a step (one device)", ge=1, le=2**16)
@@ -624,6 +625,13 @@ class DeviceParams(Params):
     device_target: Literal["CPU", "GPU", "Ascend"] = param("CPU", "device: CPU, GPU, Ascend")
     device_id: int | None = param(None, "number of the card; None: the environment's DEVICE_ID, else 0", ge=0, lt=2**15)
     seed: int = param(1, "seed of Python, NumPy, MindSpore, the data order and bootstrap intervals", ge=0, lt=2**31)
+
+# %% ../../nbs/config/00_groups.ipynb #cell-324
+class ThreadsParams(Params):
+    "How ONNX Runtime computes."
+
+    heading = "The run"
+    threads: int = param(0, "threads of ONNX Runtime, which sleep while they wait; 0: one for each core", ge=0, le=1024)
 
 # %% ../../nbs/config/00_groups.ipynb #cell-026
 class UploadParams(Params):

@@ -42,8 +42,8 @@ from ..core.text import shortened
 # %% auto #0
 __all__ = ['HANDED_ON', 'PATHS', 'JOBS', 'CheckedParams', 'JobConfig', 'NetworkConfig', 'SampleConfig', 'PredictConfig',
            'ScoringConfig', 'ways_text', 'RunConfig', 'TrainConfig', 'EvaluateConfig', 'ExportConfig', 'InferConfig',
-           'InferMindirConfig', 'PredictImagesConfig', 'PrepareConfig', 'CrossValidateConfig', 'CompareConfig',
-           'BenchmarkConfig', 'job_config', 'listed_groups']
+           'InferOnnxConfig', 'InferMindirConfig', 'PredictImagesConfig', 'PrepareConfig', 'CrossValidateConfig',
+           'CompareConfig', 'BenchmarkConfig', 'job_config', 'listed_groups']
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-005
 class CheckedParams(Params):
@@ -308,6 +308,7 @@ from unet_nb.config.groups import (
     RanksParams,
     RecordParams,
     ResumeParams,
+    ThreadsParams,
     TwoStepParams,
     own_params,
 )
@@ -406,11 +407,15 @@ class InferConfig(ModelFileParams, FetchParams, ScoringConfig, RunConfig):
     unlisted = (ModelParams, InputParams, DemoParams, ObjectParams)
 
 
+class InferOnnxConfig(ThreadsParams, InferConfig):
+    "The scores of an ONNX file."
+
+
 class InferMindirConfig(TwoStepParams, InferConfig):
     "The scores of a MINDIR file, in the zoo's two steps."
 
 # %% ../../nbs/config/04_jobs.ipynb #cell-017
-class PredictImagesConfig(PredictionParams, ObjectParams, DataParams, DeviceParams, RunConfig):
+class PredictImagesConfig(ThreadsParams, PredictionParams, ObjectParams, DataParams, DeviceParams, RunConfig):
     "Images are predicted; what the networks read and hold is theirs."
 
     unlisted = (ClassParams, DataParams, UploadParams)
@@ -456,7 +461,7 @@ JOBS: dict[str, type[RunConfig]] = {
     "train": TrainConfig,
     "evaluate": EvaluateConfig,
     "export": ExportConfig,
-    "infer_onnx": InferConfig,
+    "infer_onnx": InferOnnxConfig,
     "infer_mindir": InferMindirConfig,
     "predict": PredictImagesConfig,
     "prepare": PrepareConfig,

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import keyword
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,18 +47,35 @@ def _length(writer: OnnxWriter, x: str, axis: int) -> str:
     "The length of an axis, a tensor with one number."
     return writer.add("Gather", writer.add("Shape", x), _ints(writer, axis), axis=0)
 
+
+def _part(writer: OnnxWriter, x: str, axis: int, begin: str, end: str) -> str:
+    "`x` from `begin` to `end`, tensors with one number each, along an axis; an end that is too far is the last."
+    return writer.add("Slice", x, begin, end, _ints(writer, axis))
+
 # %% ../../nbs/exporting/03_bioimageio.ipynb #cell-305
+def _and_mirror_image(writer: OnnxWriter, x: str, axis: int) -> str:
+    "`x` and behind it its mirror image along an axis."
+    n, end = _length(writer, x, axis), _ints(writer, 2**31 - 1)
+    last_twice = writer.add("Concat", x, _part(writer, x, axis, _ints(writer, -1), end), axis=axis)
+    others = [_ints(writer, *[0] * zeros) for zeros in (4 + axis, 3 - axis) if zeros]
+    pads = writer.add("Concat", others[0], n, *others[1:], axis=0)
+    padded = writer.add("Pad", last_twice, pads, mode="reflect")
+    image = _part(writer, padded, axis, writer.add("Add", n, _ints(writer, 1)), end)
+    return writer.add("Concat", x, image, axis=axis)
+
+# %% ../../nbs/exporting/03_bioimageio.ipynb #cell-330
 def _mirrored(writer: OnnxWriter, x: str, axis: int, rule: SizeRule) -> str:
     "`x` with its axis mirrored at both ends, to a length that a network with `rule` takes and that answers for all."
-    n, one = _length(writer, x, axis), _ints(writer, 1)
-    least = writer.add("Add", n, _ints(writer, rule.margin))  # where the second margin ends, from the first pixel on
+    n, margin = _length(writer, x, axis), _ints(writer, rule.margin)
+    least = writer.add("Add", n, margin)  # where the second margin ends, from the first pixel on
     rest = writer.add("Sub", _ints(writer, rule.remainder - rule.margin), least)
     end = writer.add("Add", least, writer.add("Mod", rest, _ints(writer, rule.divisor)))
-    first, last, step = (writer.add("Squeeze", v) for v in (_ints(writer, -rule.margin), end, one))
-    period = writer.add("Add", n, n)
-    position = writer.add("Mod", writer.add("Range", first, last, step), period)
-    back = writer.add("Sub", writer.add("Sub", period, one), position)
-    return writer.add("Gather", x, writer.add("Min", position, back), axis=axis)
+    begin = writer.add("Mod", _ints(writer, -rule.margin), writer.add("Add", n, n))
+    stop = writer.add("Add", writer.add("Add", begin, margin), end)
+    y = _and_mirror_image(writer, x, axis)
+    for _ in range(math.ceil(math.log2(2 * rule.margin + rule.divisor + 1)) - 1):  # as an image of one pixel needs it
+        y = _part(writer, writer.add("Concat", y, y, axis=axis), axis, _ints(writer, 0), stop)
+    return _part(writer, y, axis, begin, stop)
 
 # %% ../../nbs/exporting/03_bioimageio.ipynb #cell-008
 def _resized(writer: OnnxWriter, x: str, height: str, width: str) -> str:
@@ -96,8 +114,7 @@ def _scaled(writer: OnnxWriter, x: str, scaling: Scaling, dtype: np.dtype) -> st
         return writer.add("Sub", writer.add("Div", x, number(np.iinfo(dtype).max / 2)), number(1))
     low, high = np.array(scaling.low), np.array(scaling.high)
     x = writer.add("Mul", writer.add("Sub", x, number(low)), number(2 / (high - low)))
-    ends = (writer.add("Squeeze", number(end)) for end in (-1, 1))
-    return writer.add("Clip", writer.add("Sub", x, number(1)), *ends)
+    return writer.add("Max", writer.add("Min", writer.add("Sub", x, number(1)), number(1)), number(-1))
 
 # %% ../../nbs/exporting/03_bioimageio.ipynb #cell-308
 def scaling_of(described: dict[str, Any]) -> Scaling:

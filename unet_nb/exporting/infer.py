@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 
 from ..config.groups import ConfigError
-from ..config.jobs import InferConfig, InferMindirConfig, NetworkConfig, PredictConfig, job_config, ways_text
+from unet_nb.config.jobs import (
+    InferConfig,
+    InferMindirConfig,
+    InferOnnxConfig,
+    NetworkConfig,
+    PredictConfig,
+    job_config,
+    ways_text,
+)
 from ..config.recipes import load_params, told_apart
 from ..config.values import real_names
 from ..core.files import file_digest, write_json
@@ -164,7 +172,7 @@ def _forward_without_description(cfg: InferConfig, path: Path, run: Run) -> Forw
     "A file without description as a network, with its input and output checked against the parameters."
     run.log(f"{path.name} does not describe itself: images are prepared and classes counted as the parameters say")
     if path.suffix == ".onnx":
-        session = open_session(path, cfg.device_target)
+        session = open_session(path, cfg.device_target, cfg.threads)
         described = {
             "input": {"channels": cfg.num_channels},
             "classes": [{}] * cfg.num_classes,
@@ -219,13 +227,13 @@ def mindir_batch(path: Path) -> int | None:
     return shapes[0][0] if shapes and len(shapes[0]) == 4 and shapes[0][0] > 0 else None
 
 # %% ../../nbs/exporting/01_infer.ipynb #cell-014
-def evaluate_onnx(cfg: InferConfig, path: Path, run: Run) -> Run:
+def evaluate_onnx(cfg: InferOnnxConfig, path: Path, run: Run) -> Run:
     "Score an ONNX file on the held-out images of `cfg` into `run`, on CPU or GPU as `cfg.device_target` says."
     with reported(run):
         run.log(ways_text(cfg), echo=cfg.protocol == "zoo")
         facts = {"model": str(path)}
         if is_described(path):
-            predictor = OnnxPredictor(path, cfg.device_target)
+            predictor = OnnxPredictor(path, cfg.device_target, threads=cfg.threads)
             run.log(repr(predictor))
             forward, facts = predictor.forward, facts | {"provider": predictor.provider}
         else:

@@ -31,7 +31,7 @@ __all__ = ['load_models', 'predict_images', 'object_counts', 'sizes_figure']
 def load_models(cfg: PredictImagesConfig) -> Predictor:
     "The networks that `cfg` names, with those of its numbers for objects that are set. Raises errors in words."
     models = cfg.models or [newest_run(cfg.output_path).path]
-    predictor = load_predictor(models, cfg.tile or None, cfg.reading, device_target=cfg.device_target)
+    predictor = load_predictor(models, cfg.tile or None, cfg.reading, cfg.threads, device_target=cfg.device_target)
     given = {f"object_{name}": getattr(cfg, f"object_{name}") for name in RULE_NUMBERS}
     predictor.cfg = predictor.cfg.replace(**{name: value for name, value in given.items() if value is not None})
     return predictor

@@ -27,7 +27,7 @@ import tifffile
 
 from ..config.geometry import SizeRule, output_channels
 from ..core.colors import PALETTE, overlay
-from ..core.files import file_digest, read_json
+from ..core.files import atomic_path, file_digest, read_json
 from ..core.reading import parse_reading
 from ..core.scaling import Scaling, parse_scaling
 from ..data.preprocessing import Preprocessing
@@ -148,10 +148,13 @@ def gpu_providers() -> list[str]:
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-013
 def _session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
-    """How ONNX Runtime computes: with `threads` (None: one for each core) that sleep while they wait.
+    """How ONNX Runtime computes: with `threads` (None or 0: one for each core) that sleep while they wait.
 
-    By default they spin, which takes processor time from everything else and gains nothing from image to image.
+    By default they spin, which takes processor time from everything else and gains nothing from image to image. Raises
+    ValueError in words for a number of threads that cannot be.
     """
+    if threads is not None and not 0 <= threads <= 1024:
+        raise ValueError(f"threads: {threads} is not usable; give 1 to 1024, or 0 for one for each core")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     for pool in ("intra_op", "inter_op"):
@@ -177,13 +180,22 @@ def open_session(
     try:
         session = onnxruntime.InferenceSession(source, _session_options(threads), providers=providers)
     except Exception as e:  # ONNX Runtime raises many kinds
-        raise ValueError(
-            f"{_name_of(model)}: not a readable ONNX model, it may be damaged, cut off or something else "
-            f"({' '.join(str(e).split())[:200]})"
-        ) from None
+        raise ValueError(f"{_name_of(model)}: {_unreadable(' '.join(str(e).split()))}") from None
     if device_target == "GPU" and session.get_providers()[0] == "CPUExecutionProvider":
         warnings.warn(_no_gpu(wanted), stacklevel=2)
     return session
+
+# %% ../../nbs/inference/03_predictor.ipynb #cell-310
+def _unreadable(said: str) -> str:
+    "Why ONNX Runtime, which `said` something in its own terms, does not open a model."
+    if "IR version" in said or "pset" in said:
+        return (
+            f"it was written for a later ONNX than onnxruntime {onnxruntime.__version__} reads; update onnxruntime, or "
+            "export it for an older opset"
+        )
+    if "xternal data" in said:
+        return "its weights are in a file of their own, which is missing or damaged; copy that file beside it as well"
+    return f"not a readable ONNX model, it may be damaged, cut off or something else ({said[:200]})"
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-201
 def _name_of(model: str | Path | bytes) -> str:
@@ -445,16 +457,15 @@ def write_masks(path: str | Path, masks: list[np.ndarray]) -> None:
         raise ValueError(f"{path}: masks are written as .png or .tif")
     if suffix == ".png" and len(masks) > 1:
         raise ValueError(f"{path}: the image has {len(masks)} pages; write the masks to a .tif")
-    beside = path.with_name(f".{path.stem}.tmp{suffix}")
-    if suffix == ".png":
-        text = PngInfo()
-        text.add_text(KEY, _mark(masks[0]))
-        Image.fromarray(masks[0]).save(beside, pnginfo=text)
-    else:
-        axes, kind = ("ZYXS", "rgb") if masks[0].ndim == 3 else ("ZYX", "minisblack")
-        metadata = {"axes": axes, KEY: _mark(np.stack(masks))}
-        tifffile.imwrite(beside, np.stack(masks), compression="zlib", photometric=kind, metadata=metadata)
-    os.replace(beside, path)
+    with atomic_path(path) as beside:
+        if suffix == ".png":
+            text = PngInfo()
+            text.add_text(KEY, _mark(masks[0]))
+            Image.fromarray(masks[0]).save(beside, pnginfo=text)
+        else:
+            axes, kind = ("ZYXS", "rgb") if masks[0].ndim == 3 else ("ZYX", "minisblack")
+            metadata = {"axes": axes, KEY: _mark(np.stack(masks))}
+            tifffile.imwrite(beside, np.stack(masks), compression="zlib", photometric=kind, metadata=metadata)
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-051
 def check_free(path: str | Path) -> None:
@@ -471,7 +482,7 @@ def _segment_file(given: argparse.Namespace) -> str:
     for path in filter(None, (given.output, given.overlay)):
         if not given.overwrite:
             check_free(path)
-    predictor = OnnxPredictor(given.model, given.device)
+    predictor = OnnxPredictor(given.model, given.device, threads=given.threads)
     pages = predictor.open(given.image, parse_reading(given.reading))
     if given.scaling:
         predictor.cfg = predictor.cfg.replace(scaling=parse_scaling(given.scaling))
@@ -493,6 +504,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace files that this command did not write")
     choice = "how the image is read, where the file leaves it open: axes=CYX, channels=0,2, …; may be repeated"
     parser.add_argument("--reading", action="append", default=[], metavar="NAME=VALUE", help=choice)
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads (default 0: one for each core)")
     values = "how the image's values are scaled: image (by its own), type, or LOW,HIGH (default: as the model's)"
     parser.add_argument("--scaling", default="", metavar="HOW", help=values)
 

@@ -27,14 +27,14 @@ from fastcore.basics import patch
 
 from ..config.groups import ConfigError, DemoParams, FetchParams, KeepParams
 from ..config.jobs import JOBS, RunConfig
-from ..core.files import atomic_path, read_json, write_json, write_text
+from ..core.files import atomic_path, read_json, remove_unfinished, write_json, write_text
 from ..core.locks import FileLock, _flock
 from ..core.text import duration, printable, shortened
 from ..core.text import echo as _print
 
 # %% auto #0
-__all__ = ['COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
-           'version_changes', 'folders_by_start', 'list_runs', 'newest_run']
+__all__ = ['SWEEPS', 'COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
+           'version_changes', 'folders_by_start', 'run_rows', 'list_runs', 'newest_run']
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-302
 if TYPE_CHECKING:
@@ -92,7 +92,10 @@ def _job_of(kind: str | None) -> str:
 
     A sweep has those of all it can run, ranks and scripts those of a training.
     """
-    return kind if kind in JOBS else "cross_validate" if kind == "sweep" else "train"
+    return kind if kind in JOBS else "cross_validate" if kind in SWEEPS else "train"
+
+
+SWEEPS = {"sweep": "sweep", "learning_curve": "learning-curve"}  # kinds of runs that hold others, and their commands
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-102
 def _checkpoint_path(cfg: RunConfig) -> str:
@@ -119,10 +122,7 @@ class Run:
 
     @property
     def cfg(self) -> RunConfig:
-        try:
-            return load_params(self.path / "params.yaml", job=_job_of(self.kind))
-        except ConfigError as e:
-            raise ConfigError(f"{self.path / 'params.yaml'}: {e}") from None
+        return _params_of(self.path / "params.yaml", _job_of(self.kind))
 
     @property
     def status(self) -> dict[str, Any]:
@@ -138,6 +138,16 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status['state']})"
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-311
+def _params_of(file: Path, job: str) -> RunConfig:
+    "What a run's params.yaml says. Raises ConfigError that names it."
+    if not file.is_file():
+        raise ConfigError(f"{file} is missing, which says what the run is; put it back, or start a new run")
+    try:
+        return load_params(file, job=job)
+    except ConfigError as e:
+        raise ConfigError(str(e) if str(e).startswith(f"{file}:") else f"{file}: {e}") from None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-303
 @patch
@@ -198,6 +208,8 @@ def history(self: Run) -> pd.DataFrame:
         raise ValueError(f"{file}: not a table of epochs, or a damaged one ({error_text(e)})") from None
     if len(found.columns) and not {"epoch", "loss"} <= set(found.columns):
         raise ValueError(f"{file}: not a table of epochs, or a damaged one (it has no columns epoch and loss)")
+    if len(found) and (texts := [name for name in found if not pd.api.types.is_numeric_dtype(found[name])]):
+        raise ValueError(f"{file}: not a table of epochs, or a damaged one (its column {texts[0]} holds no numbers)")
     return found
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-105
@@ -318,8 +330,7 @@ def lock(self: Run, patience: float = 5.0) -> None:
         self._starting.path.unlink(missing_ok=True)
     # in others other processes may write: ranks, the runs of a sweep
     for folder in (self.path, self.path / _checkpoint_path(self.cfg), self.path / "figures"):
-        for left in folder.glob(".*.tmp*"):
-            left.unlink(missing_ok=True)
+        remove_unfinished(folder)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-017
 @patch
@@ -365,8 +376,8 @@ def resume_hint(self: Run) -> str:
         return f"`unet_nb resume {path}` goes on where it stopped"
     if self.kind == "ranks":
         return "start it again on all hosts, with the first one's run folder as resume_ckpt, to go on"
-    if self.kind == "sweep":
-        return f"`unet_nb sweep --resume {path}` does what is left"
+    if self.kind in SWEEPS:
+        return f"`unet_nb {SWEEPS[self.kind]} --resume {path}` does what is left"
     return f"`unet_nb run {self.kind} -f {path}/params.yaml` starts it again"
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-021
@@ -623,31 +634,36 @@ def folders_by_start(output_path: str | Path) -> list[Path]:
     return sorted((file.parent for file in resolve_path(output_path).glob("*/status.json")), key=started)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-048
-def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
-    "A row for each run below `output_path`, newest last: name, state, network, data, scores."
-    import pandas as pd
-
+def run_rows(output_path: str | Path = "runs") -> list[dict[str, Any]]:
+    "A dictionary for each run below `output_path`, newest last: name, state, network, data, scores."
     rows = []
     for path in folders_by_start(output_path):
         try:
-            run = Run(path)
-            cfg, metrics = run.cfg, run.metrics
-            rows.append(
-                {
-                    "run": path.name,
-                    "kind": run.status["kind"],
-                    "state": run_state(run),
-                    "model_name": getattr(cfg, "model_name", ""),
-                    "data": getattr(cfg, "data_path", "") or (data_name(cfg) if isinstance(cfg, DemoParams) else ""),
-                    "dice_coeff": metrics.get("dice_coeff"),
-                    "iou": metrics.get("iou"),
-                    "mean_iou": metrics.get("mean_iou"),
-                    "seconds": metrics.get("train_seconds"),
-                }
-            )
+            rows.append(_run_row(path))
         except (OSError, ValueError, KeyError) as e:
             rows.append({"run": path.name, "state": f"unreadable: {e}"})
-    return pd.DataFrame(rows)
+    return rows
+
+
+def _run_row(path: Path) -> dict[str, Any]:
+    run = Run(path)
+    cfg, metrics = run.cfg, run.metrics
+    return {
+        "run": path.name,
+        "kind": run.status["kind"],
+        "state": run_state(run),
+        "model_name": getattr(cfg, "model_name", ""),
+        "data": getattr(cfg, "data_path", "") or (data_name(cfg) if isinstance(cfg, DemoParams) else ""),
+        **{name: metrics.get(name) for name in ("dice_coeff", "iou", "mean_iou")},
+        "seconds": metrics.get("train_seconds"),
+    }
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-348
+def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
+    "The `run_rows` as a table."
+    import pandas as pd
+
+    return pd.DataFrame(run_rows(output_path))
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-051
 def newest_run(
