@@ -433,7 +433,7 @@ def newest_or_example(run: str | Path = "", output_path: str | Path = "runs", ob
     except FileNotFoundError:
         made = "nuclei" if objects else "tissue"
         print(f"there is no finished training {'of objects ' * objects}yet, so a short one is made on generated {made}")
-        return _example_run(0.006, output_path, **({"objects": "border"} if objects else {}))
+        return _example_run(0.006, output_path, **({"objects": "border", "demo_slices": 6} if objects else {}))
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-052
 def new_images(run: Run) -> Path:

@@ -18,6 +18,7 @@ from ..core.files import write_json
 from ..core.tables import Scores
 from ..data.folder import group_of_ids
 from ..data.pipeline import load_split, resized_mask
+from ..data.preprocessing import preprocessing_of
 from ..data.samples import ImageSet, Sample
 from ..data.sources import evenly, source_of
 from ..data.targets import class_probabilities
@@ -203,14 +204,15 @@ def choose_objects(
 ) -> tuple[dict, float]:
     """{object_threshold, object_seeds, …} with the best score on training `images`, and that score.
 
-    At most `most` images, of each at most `side` × `side` pixels; see `inference.objects.choose_rule`.
+    At most `most` images, of each at most `side` × `side` pixels, scaled as the whole image; see
+    `inference.objects.choose_rule`.
     """
     truths, planes, instances = [], [], source_of(cfg).instances(training=True)
     for i in evenly(len(images), most):
         sample = images[i]
-        channels = to_size(
-            predict_channels(forward, cfg, sample.image[:side, :side]), sample.image[:side, :side].shape[:2]
-        )
+        part, whole = sample.image[:side, :side], preprocessing_of(cfg).for_image(sample.image)
+        channels = predict_channels(forward, cfg.replace(scaling=whole.scaling.to_json()), part)
+        channels = to_size(channels, part.shape[:2])
         planes.append(object_planes(channels, cfg.objects))
         truths.append(instances(sample.id)[:side, :side])
     rule, score = choose_rule(planes, truths, cfg.objects)
