@@ -16,8 +16,8 @@ __all__ = ['make_nuclei', 'nuclei_set']
 # %% ../../nbs/data/36_nuclei.ipynb #cell-006
 def _draw_nucleus(
     rng: np.random.Generator, light: np.ndarray, numbers: np.ndarray, centre: np.ndarray, radius: float, number: int
-) -> None:
-    "Draw an ellipse with grain around a centre (row, column), where no nucleus is yet; nothing if most is taken."
+) -> bool:
+    "Draw an ellipse with grain around a centre (row, column), where no nucleus is yet; False if most is taken."
     reach = int(1.5 * radius) + 2
     window = tuple(slice(max(0, int(c) - reach), int(c) + reach + 1) for c in centre)
     rows, columns = (np.arange(s.start, min(s.stop, n)) - c for s, n, c in zip(window, light.shape, centre))
@@ -27,11 +27,12 @@ def _draw_nucleus(
     inside = np.square(u / longer) + np.square(v * longer) < radius**2
     free = inside & (numbers[window] == 0)
     if 2 * free.sum() < inside.sum() or free.sum() < 9:
-        return
+        return False
     grain = rng.uniform(0.75, 1.25, (2, 2)).astype(np.float32)
     tone = rng.uniform(60, 200) * cv2.resize(grain, free.shape[::-1], interpolation=cv2.INTER_CUBIC)
     light[window] = np.where(free, tone.clip(20, 235), light[window])
     numbers[window] = np.where(free, number, numbers[window])
+    return True
 
 # %% ../../nbs/data/36_nuclei.ipynb #cell-007
 def make_nuclei(
@@ -51,9 +52,10 @@ def make_nuclei(
     places = np.stack(np.mgrid[spacing / 2 : height : spacing, spacing / 2 : width : spacing], -1).reshape(-1, 2)
     places = places + rng.uniform(-0.35, 0.35, places.shape) * spacing
     radii = rng.uniform(0.2, 0.42, len(places)) * spacing
-    for number in range(1, len(places) + 1):
+    number = 1
+    for centre, radius in zip(places, radii):
         if rng.random() < 0.85:
-            _draw_nucleus(rng, light, numbers, places[number - 1], radii[number - 1], number)
+            number += _draw_nucleus(rng, light, numbers, centre, radius, number)
     return _seen(rng, light), numbers
 
 

@@ -79,7 +79,7 @@ def _objects_figure(o: _Objects, labels: np.ndarray, title: str) -> Figure:
     picture(axes[1], objects_over(o.sample.image, labels), f"{labels.max()} objects")
     picture(axes[2], fates_over(o.sample.image, o.truth, labels), f"{len(np.unique(o.truth)) - 1} true objects")
     shown = [Patch(color=np.array(color) / 255, label=name) for name, color in FATES.items()]
-    axes[2].legend(handles=shown, fontsize=7, ncol=5, loc="upper center", bbox_to_anchor=(0.5, -0.02), frameon=False)
+    fig.legend(handles=shown, fontsize=8, ncol=5, loc="outside lower right", frameon=False)
     fig.suptitle(title, fontsize=10)
     return fig
 
