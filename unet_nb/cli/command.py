@@ -180,14 +180,24 @@ def prepare(source: str, output: str, files: tuple[str, ...], params: tuple[tupl
     metavar="NAME VALUE",
     help="A parameter of your own choice; the suggestion reckons with it.",
 )
-def suggest(data: str, output: str | None, minutes: float, params: tuple[tuple[str, str], ...]) -> None:
+@click.option(
+    "--reading",
+    "choices",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="As the parameter reading, where files leave something open: axes=CYX, channels=0,2, …",
+)
+def suggest(
+    data: str, output: str | None, minutes: float, params: tuple[tuple[str, str], ...], choices: tuple[str, ...]
+) -> None:
     """Look at the data set DATA and at this machine, and suggest a recipe, with a reason for each line.
 
     The command that trains with it is printed last.
     """
+    from unet_nb.core.reading import parse_reading
     from unet_nb.studies import suggest as room
 
-    found = room.suggest(data, minutes, **dict(params))
+    found = room.suggest(data, minutes, **dict(params) | ({"reading": parse_reading(choices)} if choices else {}))
     if output is None:
         click.echo(found.to_yaml(), nl=False)
         return
@@ -409,7 +419,8 @@ def learning_curve(
         given = dict(params) | ({"jobs": jobs} if jobs else {})
         run = room.create_curve(list(files), given, _numbers(images), seeds or 3)
     _carry_out(run, jobs, collect, cluster, dict(cluster_params), job_file)
-    click.echo(room.conclude_curve(run))
+    if not job_file:
+        click.echo(room.conclude_curve(run))
     _end_sweep(run)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-019
@@ -518,9 +529,10 @@ def params(names: tuple[str, ...]) -> None:
     "List the parameters with type, default, help and jobs (or only those whose name contains one of NAMES)."
     from unet_nb.config.cells import params_table
 
-    for name, kind, default, help, jobs in params_table():
-        if names and not any(n in name for n in names):
-            continue
+    shown = [row for row in params_table() if not names or any(n in row[0] for n in names)]
+    if not shown:
+        raise click.UsageError(f"no parameter's name contains {' or '.join(names)}; without a word all are listed")
+    for name, kind, default, help, jobs in shown:
         click.echo(f"{click.style(name, bold=True)}: {kind} = {default}\n    {help}\n    of {', '.join(jobs)}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-022
@@ -688,19 +700,19 @@ def predict(
     from unet_nb.core.scaling import parse_scaling
     from unet_nb.inference.files import Wanted, load_predictor, predict_files
 
-    folder = _annotation_folder(output, tool, challenge or color) if tool else None
+    folder = _annotation_folder(output, tool, challenge or color, objects) if tool else None
     given = ({} if tta is None else {"tta": tta}) | ({"scaling": parse_scaling(scaling)} if scaling else {})
     predictor = load_predictor(models, tile, parse_reading(choices), threads, device_target=device, **given)
     wanted = Wanted(probabilities, challenge, color, overlay, objects)
     for path in predict_files(predictor, images, output, wanted):
-        click.echo(path)
+        click.echo(printable(str(path)))
     if folder:
         click.echo(_write_annotations(tool, folder, images, output, wanted, predictor.cfg))
     if not (challenge or color or objects or output.rstrip("/").endswith(".zarr")):
-        click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
+        click.echo(printable(_what_masks_hold(predictor.cfg.class_names, overlay)), err=True)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-901
-def _annotation_folder(output: str, tool: str, no_ids: bool) -> Path:
+def _annotation_folder(output: str, tool: str, no_ids: bool, objects: bool) -> Path:
     "The folder of annotations beside predictions, which must not be there. Raises UsageError in words."
     from unet_nb.core.paths import resolve_path
 
@@ -708,6 +720,9 @@ def _annotation_folder(output: str, tool: str, no_ids: bool) -> Path:
         raise click.UsageError("--annotations are made of mask files; an OME-Zarr holds labels for its viewers itself")
     if no_ids:
         raise click.UsageError("--annotations are made of class ids, which --challenge and --color do not write")
+    if objects:
+        words = "--objects writes the outlines of the objects for ImageJ and QuPath itself; leave --annotations out"
+        raise click.UsageError(f"{words}, or predict twice, into two folders")
     out = resolve_path(output)
     folder = out.with_name(f"{out.stem}_{tool}") if out.suffix and not out.is_dir() else out / tool
     if folder.exists():
@@ -823,21 +838,32 @@ def doctor(
     from unet_nb.core.reading import parse_labels, parse_reading
     from unet_nb.data import doctor as room
     from unet_nb.data.conversion import naming_preparation
-    from unet_nb.figures.plots import save_figure
 
     given = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
     given |= {"labels": parse_labels(labels, classes), "reading": parse_reading(choices)}
     examined, options = _examined(data, dataset, given)
     with naming_preparation(resolve_path(data)):
         report = room.examine(examined, classes, **options)
-    click.echo(report.to_json() if as_json else str(report))
+    click.echo(report.to_json() if as_json else printable(str(report)))
     if figure:
-        click.echo(f"examples: {save_figure(report.figure(), figure)}")
+        click.echo(_save_examples(report, figure))
     if fix_into and not isinstance(examined, Path):
         raise click.UsageError("--fix-into works on folders of images and masks; other data are read as they are")
     if fix_into:
         click.echo(str(room.fix_into(examined, resolve_path(fix_into), classes, **options)))
     sys.exit(int(not report.ok))
+
+# %% ../../nbs/cli/00_command.ipynb #cell-330
+def _save_examples(report: Any, file: str) -> str:
+    "Save the picture of a doctor's report; what became of it, in a line."
+    from unet_nb.figures.plots import save_figure
+
+    examples = report.figure()
+    return (
+        f"no findings to draw, so there is no {file}"
+        if examples is None
+        else f"examples: {save_figure(examples, file)}"
+    )
 
 # %% ../../nbs/cli/00_command.ipynb #cell-034
 @cli.command()

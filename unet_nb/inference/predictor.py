@@ -96,7 +96,7 @@ def _sides(value: Any, most: int) -> bool:
 def _size_rule(size: dict[str, Any]) -> bool:
     if size["policy"] == "resize":
         return _sides(size["image_size"], 2**14) and (size["crop"] is None or _sides(size["crop"], 2**14))
-    limits = {"divisor": (1, 2**12), "remainder": (0, size["divisor"] - 1), "margin": (0, 2**12), "overlap": (0, 2**14)}
+    limits = {"divisor": (1, 2**12), "remainder": (0, size["divisor"] - 1), "margin": (0, 2**10), "overlap": (0, 2**14)}
     return (
         size["policy"] == "native"
         and all(_whole(size[name], *limit) for name, limit in limits.items())

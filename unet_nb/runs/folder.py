@@ -346,9 +346,9 @@ def locked(self: Run) -> bool:
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-020
 _FULL = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the disk has become read-only",
+    errno.ENOSPC: ("the disk is full", "make room"),
+    errno.EDQUOT: ("the disk quota is used up", "make room"),
+    errno.EROFS: ("the disk is read-only", "make it writable, or choose another place"),
 }
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-107
@@ -390,9 +390,12 @@ def storage_problem(self: Run, error: BaseException) -> str | None:
             "If it was moved, `unet_nb resume` with its new place goes on"
         )
     if isinstance(error, OSError) and error.errno in _FULL:
+        named = [str(file) for file in (error.filename2, error.filename) if file is not None]  # the last is written to
+        elsewhere = [file for file in named if not os.path.abspath(file).startswith(f"{self.path}{os.sep}")]
+        what, remedy = _FULL[error.errno]
         return (
-            f"{_FULL[error.errno]}: cannot write to {self.path}. What was written before is whole; "
-            f"make room, then {self.resume_hint()}"
+            f"{what}: cannot write to {(elsewhere or [self.path])[0]}. What was written before is whole; "
+            f"{remedy}, then {self.resume_hint()}"
         )
     return None
 
@@ -474,7 +477,7 @@ def create_run(cfg: RunConfig, kind: str = "train") -> Run:
         path = root / (f"{stamp}_{name}" if attempt == 1 else f"{stamp}_{name}-{attempt}")
         try:
             path.mkdir(parents=True)
-            return make_run(path, cfg, kind)
+            return _make_or_remove(path, cfg, kind)
         except FileExistsError:
             continue
         except OSError as e:
@@ -499,6 +502,15 @@ def make_run(path: Path, cfg: RunConfig, kind: str = "train") -> Run:
         given = ", ".join(f"{name} {shortened(value, 40)}" for name, value in cfg.ignored.items())
         run.log(f"not used by {kind}, parameters of other jobs: {given}")
     return run
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-312
+def _make_or_remove(path: Path, cfg: RunConfig, kind: str) -> Run:
+    "`make_run`; when it fails (a full disk, Ctrl-C) nothing of the folder is left."
+    try:
+        return make_run(path, cfg, kind)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-029
 def _fetch_data(cfg: RunConfig, run: Run) -> None:
