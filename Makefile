@@ -1,8 +1,8 @@
 # make demo   a network trained on generated data, in minutes, with figures in runs/
 # make lab    JupyterLab on the explore notebooks: from your own images to a trained network and its predictions
 # make test   all tests: what decides whether a change lands
-# make test-fast   after a change, within two minutes: style, rooms, tree and parameters, and the notebooks that the
-#                  working tree or the last commit changed, with the nearest that import them
+# make test-fast   after a change, within two minutes: style, rooms, tree and parameters, the tests that import what the
+#                  working tree or the last commit changed, and its notebooks with the nearest that import them
 # make format   format notebooks, tests and setup.py
 # make cells   write the parameter cells of the run notebooks, after a parameter or its help has changed
 # make ceilings   lower the numbers of tests/test_style.py after a repair

@@ -39,7 +39,7 @@ class BuildWithNotebooks(build_py):
                 self.copy_file(str(file), str(target))
 
 
-EXTRAS = ("train", "coco", "annotations", "storage", "cluster", "mlflow", "tensorboard", "docs", "bench")
+EXTRAS = ("train objects coco annotations storage zarr cluster mlflow tensorboard docs bench").split()
 extras = {name: cfg[f"{name}_requirements"].split() for name in EXTRAS}
 extras["dev"] = extras["train"] + cfg["dev_requirements"].split()
 

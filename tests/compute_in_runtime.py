@@ -46,7 +46,9 @@ def main(folder: Path, runtime: str, name: str) -> None:
     for model, inputs in work.items():
         x = None
         try:
-            found["version"], forward = {"onnxruntime": with_onnxruntime, "opencv": with_opencv}[runtime](folder / model)
+            found["version"], forward = {"onnxruntime": with_onnxruntime, "opencv": with_opencv}[runtime](
+                folder / model
+            )
             for file, shape in inputs:
                 x = np.fromfile(folder / file, np.float32).reshape(shape)
                 np.asarray(forward(x), np.float32).tofile(folder / f"{file}.{Path(model).stem}.{name}")

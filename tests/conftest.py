@@ -3,14 +3,18 @@
 A small training; `--changed` for a quick look; the last line of a test run, which counts: `N passed, N failed`.
 """
 
+import ast
+import re
 import subprocess
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 REACH, DEPENDENTS = 2, 6  # of the notebooks that import a changed one, how far away and how many `--changed` takes
+ALWAYS = ("test_style.py", "test_rooms.py", "test_tree.py", "test_config.py", "test_notebooks.py")  # of `--changed`
 # The training that most tests look at: some seconds, most of them compiling.
 SMALL = {
     "base_channels": 8,
@@ -29,11 +33,12 @@ def pytest_addoption(parser):
     parser.addoption(
         "--changed",
         action="store_true",
-        help="no slow tests; of the reference notebooks those that the last commit or the working tree changed, "
-        "and those nearest to them",
+        help="style, rooms, tree, parameters, and the tests that import what the last commit or the working tree "
+        "changed, no slow ones; of the reference notebooks those that changed, and those nearest to them",
     )
 
 
+@cache
 def changed_files() -> set[str]:
     "What the last commit and the working tree changed, with new files; paths from the root of the clone."
     found = set()
@@ -64,10 +69,32 @@ def chosen(files: Iterable[str], notebooks: dict[str, str], importers: dict[str,
     return changed | set(others[:DEPENDENTS]), others[DEPENDENTS:]
 
 
+def kit_modules(path: Path) -> set[str]:
+    "The modules of the kit that a file imports, anywhere in it, such as data.folder."
+    nodes = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.ImportFrom)]
+    names = [n.module or "" for n in nodes] + [f"{n.module}.{alias.name}" for n in nodes for alias in n.names]
+    return {name.removeprefix("unet_nb.") for name in names if name.startswith("unet_nb.")}
+
+
+@cache
+def changed_modules() -> frozenset[str]:
+    "The modules whose notebook or file changed."
+    found = [re.fullmatch(r"(?:nbs|unet_nb)/(\w+)/(?:\d+_)?(\w+)\.(?:ipynb|py)", file) for file in changed_files()]
+    return frozenset(f"{m[1]}.{m[2]}" for m in found if m)
+
+
+def concerned(path: Path, changed: Iterable[str], files: Iterable[str]) -> bool:
+    "Whether `--changed` collects a module of tests: always, it changed itself, or it imports what changed."
+    text = path.read_text(encoding="utf-8")
+    if "\npytestmark = pytest.mark.slow" in text:
+        return False
+    return path.name in ALWAYS or f"tests/{path.name}" in files or bool(kit_modules(path) & set(changed))
+
+
 def pytest_ignore_collect(collection_path, config):
-    "A slow module is not even imported for `--changed`: most import MindSpore."
-    if config.getoption("changed") and collection_path.suffix == ".py":
-        return "\npytestmark = pytest.mark.slow" in collection_path.read_text(encoding="utf-8") or None
+    "What `--changed` leaves out is not even imported: most of it imports MindSpore."
+    if config.getoption("changed") and collection_path.name.startswith("test_") and collection_path.suffix == ".py":
+        return not concerned(collection_path, changed_modules(), changed_files()) or None
 
 
 def pytest_collection_modifyitems(config, items):

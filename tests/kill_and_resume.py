@@ -1,6 +1,6 @@
 """Kills a training with SIGKILL at random moments, resumes it, and compares it with one that was never interrupted.
 
-python tests/kill_and_resume.py 25 [SEED]     # `tests/test_resume.py` does the same with fewer moments
+`kill_jobs.py` does it at length, and with the other jobs; `test_resume.py` with a few moments.
 """
 
 import binascii
@@ -10,7 +10,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,25 +213,7 @@ def write_slowly() -> None:
     serialization.binascii, os.replace = Slow, slow_replace
 
 
-def main(args: list[str]) -> None:
-    if args[0] == "--train":
-        if "--slowly" in args:
-            write_slowly()
-        fit(TrainConfig(**PARAMS, output_path=args[1]))
-        return
-    count, seed = int(args[0]), int(args[1]) if len(args) > 1 else 0
-    with tempfile.TemporaryDirectory() as d:
-        whole = reference(Path(d, "whole"))
-        expected, good = content(whole), 0
-        for i, moment in enumerate(moments(count, seed, log_lines(whole)), 1):
-            try:
-                line, good = kill_and_resume(moment, Path(d, str(i)), expected), good + 1
-            except Exception as e:
-                line = f"FAILED: {type(e).__name__}: {e}"
-            print(f"== {i}/{count} {line}", flush=True)
-    print(f"{good} of {count} killed trainings ended in the same bytes")
-    sys.exit(good != count)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+if __name__ == "__main__":  # what `start` starts
+    if "--slowly" in sys.argv:
+        write_slowly()
+    fit(TrainConfig(**PARAMS, output_path=sys.argv[2]))

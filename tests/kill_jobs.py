@@ -1,9 +1,13 @@
-"""Kills every job but the training with SIGKILL at random moments, begins it again, and compares the results.
+"""Kills every job with SIGKILL at random moments, begins it again, and compares the results.
 
-python tests/kill_jobs.py 25 [SEED [JOB...]]     # `kill_and_resume.py` does the same with the training
+python tests/kill_jobs.py 25 [SEED [JOB...]]     # 25 kills; JOB: train, evaluate, export, predict, prepare, …
+MINUTES=30 python tests/kill_jobs.py 1000        # as many as half an hour allows
 
-What begins again is what the user would do: the same call. Nothing is repaired or deleted by hand in between. Jobs run
-in processes that are forked from this one, which has loaded the libraries and computed nothing.
+What begins again is what the user would do: the same call, `resume` of a training or of a sweep. Nothing is repaired or
+deleted by hand in between. Every fifth time the job is the console command, and only its own process is killed, not the
+kernels and runs that it has started. Every other time it is begun again at once, while those may still be ending. Jobs
+run in processes that are forked from this one, which has loaded the libraries and computed nothing. A job that was
+through before it could be killed is not counted.
 """
 
 import hashlib
@@ -16,9 +20,11 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
+import kill_and_resume
 import numpy as np
 
 from unet_nb.data.demo import demo_set
@@ -34,7 +40,7 @@ SMALL = {
     "epochs": 2,
     "repeat": 1,
 }
-TIMES = ("seconds", "step_seconds", "latency", "ms", "train_seconds")
+TIMES = ("seconds", "step_seconds", "latency", "ms", "train_seconds", "created")
 
 
 def forked(work: Callable[[], None], output: Path) -> int:
@@ -46,12 +52,16 @@ def forked(work: Callable[[], None], output: Path) -> int:
     with open(output, "a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    code = 1
     try:
         work()
-        os._exit(0)
+        code = 0
+    except SystemExit as e:
+        code = e.code or 0
     except BaseException:
         traceback.print_exc()
-    os._exit(1)
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def ended(pid: int) -> int:
@@ -115,12 +125,12 @@ def prepare(trained: Path, folder: Path) -> None:
 def cross_validate(trained: Path, folder: Path) -> None:
     from unet_nb.config.recipes import load_params
     from unet_nb.runs.folder import start_run
-    from unet_nb.studies.cross_validate import fold_configs, train_folds
+    from unet_nb.studies.cross_validate import fold_configs, save_results, score_folds, train_folds
 
     cfg = load_params(job="cross_validate", **SMALL, num_folds=2, output_path=str(folder))
     run = start_run(cfg, "cross_validate")
-    train_folds(fold_configs(cfg), run)
-    run.set_status("done")
+    runs = train_folds(fold_configs(cfg), run)
+    save_results(run, cfg, runs, *score_folds(cfg, runs, run.log))
 
 
 def sweep(trained: Path, folder: Path) -> None:
@@ -132,8 +142,75 @@ def sweep(trained: Path, folder: Path) -> None:
     run_sweep(run)
 
 
+def param_options(params: dict) -> list[str]:
+    "Parameters as options of the command."
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()}
+    return [text for name, value in texts.items() for text in ("-p", name, value)]
+
+
+def sweep_command(trained: Path, folder: Path) -> list[str]:
+    begun = [path.parent for path in sorted(folder.glob("*/sweep.json"))]
+    if begun:
+        return ["sweep", "--resume", str(begun[-1])]
+    return ["sweep", "train", *param_options(SMALL | {"output_path": str(folder)}), "--grid", "seed=1,2"]
+
+
+def on_checkpoint(job: str, **params) -> Callable[[Path, Path], list[str]]:
+    "The command line of a job that reads a checkpoint."
+    return lambda trained, folder: [
+        "run",
+        job,
+        *param_options({"checkpoint_file_path": str(trained), "output_path": str(folder)} | params),
+    ]
+
+
+COMMANDS = {
+    evaluate: on_checkpoint("evaluate", show_eval=True),
+    export: on_checkpoint("export", file_format="ONNX"),
+    predict: lambda trained, folder: [
+        "predict",
+        str(trained),
+        str(trained.parent.parent / "images"),
+        "-o",
+        str(folder / "masks"),
+    ],
+    prepare: lambda trained, folder: [
+        "prepare",
+        str(trained.parent.parent / "original"),
+        "-o",
+        str(folder / "ready"),
+        *param_options({"dataset": "Cell_nuclei", "num_channels": 3, "output_path": str(folder)}),
+    ],
+    cross_validate: lambda trained, folder: [
+        "run",
+        "cross_validate",
+        *param_options(SMALL | {"num_folds": 2, "output_path": str(folder)}),
+    ],
+    sweep: sweep_command,
+}
+
+
+def by_command(job: Callable, trained: Path, folder: Path) -> None:
+    from unet_nb.cli.command import main
+
+    main(COMMANDS[job](trained, folder))
+
+
 def files_below(folder: Path, *patterns: str) -> dict[str, str]:
     return {str(p.relative_to(folder)): digest(p) for pattern in patterns for p in sorted(folder.glob(pattern))}
+
+
+def exported(path: Path) -> dict:
+    "Graph and description of an ONNX file; when and from which folder it was written is none of its content."
+    import onnx
+
+    model = onnx.load(path)
+    described = json.loads(next(entry.value for entry in model.metadata_props if entry.key == "unet_nb"))
+    return {"graph": hashlib.sha256(model.graph.SerializeToString()).hexdigest(), "described": described}
+
+
+def folds(folder: Path) -> list[dict]:
+    return json.loads((newest(folder, "cross_validate").path / "folds.json").read_text())
 
 
 def scores(folder: Path, kind: str) -> dict:
@@ -142,12 +219,12 @@ def scores(folder: Path, kind: str) -> dict:
 
 RESULTS = {  # what has to be equal, by job
     evaluate: lambda folder: scores(folder, "evaluate"),
-    export: lambda folder: files_below(newest(folder, "export").path, "*.onnx"),
+    export: lambda folder: without_times(exported(newest(folder, "export").path / "unet.onnx")),
     predict: lambda folder: files_below(folder / "masks", "*.png", "*.tif"),
     prepare: lambda folder: files_below(folder / "ready", "**/*.png"),
     cross_validate: lambda folder: [
-        without_times(Run(folder / row["run"]).metrics)
-        for row in json.loads((newest(folder, "cross_validate").path / "folds.json").read_text())
+        *(without_times(Run(folder / row["run"]).metrics) for row in folds(folder)),
+        files_below(newest(folder, "cross_validate").path, "*.tif", "scores.csv"),
     ],
     sweep: lambda folder: [
         without_times(Run(path.parent).metrics)
@@ -170,29 +247,49 @@ def sources(folder: Path) -> None:
         cv2.imwrite(str(folder / f"original/n{i}/masks/0.png"), mask)
 
 
-def reference(job: Callable, trained: Path, folder: Path) -> tuple[object, float]:
+def reference(job: Callable, how: Callable, trained: Path, folder: Path) -> tuple[object, float]:
     "The result of a job that nobody kills, and its seconds."
     folder.mkdir()
     start = time.monotonic()
-    if ended(forked(lambda: job(trained, folder), folder / "output.txt")):
+    if ended(forked(lambda: how(trained, folder), folder / "output.txt")):
         raise RuntimeError((folder / "output.txt").read_text()[-2000:])
     return RESULTS[job](folder), time.monotonic() - start
 
 
-def kill_and_repeat(job: Callable, trained: Path, folder: Path, delay: float, expected: object) -> str:
+def states(folder: Path, patience: float) -> list[str]:
+    "The states of the runs in `folder`, when none is running any more or after `patience` seconds."
+    end = time.monotonic() + patience
+    while True:
+        found = [run_state(Run(path.parent)) for path in folder.glob("**/status.json")]
+        if not {"running", "created"} & set(found) or time.monotonic() > end:
+            return found
+        time.sleep(0.1)
+
+
+class WasThrough(Exception):
+    "The job ended before it was killed."
+
+
+def kill_and_repeat(
+    job: Callable, how: Callable, trained: Path, folder: Path, delay: float, at_once: bool, expected: object
+) -> str:
     "A job that is killed `delay` seconds after its start and begun again; a line about it. Raises AssertionError."
     folder.mkdir()
-    pid = forked(lambda: job(trained, folder), folder / "output.txt")
+    pid = forked(lambda: how(trained, folder), folder / "output.txt")
     time.sleep(delay)
-    os.killpg(pid, signal.SIGKILL)
-    code = ended(pid)
-    states = [run_state(Run(path.parent)) for path in folder.glob("*/status.json")]
-    assert "running" not in states, f"a killed {job.__name__} counts as running"
-    again = ended(forked(lambda: job(trained, folder), folder / "output.txt"))
+    (os.killpg if how is job else os.kill)(pid, signal.SIGKILL)
+    if ended(pid) != -signal.SIGKILL:
+        raise WasThrough(f"{job.__name__} was through after {delay:.2f} s")
+    left = states(folder, 0 if at_once else 20)
+    assert at_once or not {"running", "created"} & set(left), f"a killed {job.__name__} counts as running"
+    again = ended(forked(lambda: how(trained, folder), folder / "output.txt"))
     assert again == 0, (folder / "output.txt").read_text()[-1500:]
-    assert RESULTS[job](folder) == expected, f"{job.__name__} killed after {delay:.2f} s: another result"
-    through = "" if code else " (it was through)"
-    return f"{job.__name__} killed after {delay:.2f} s{through}: {', '.join(states) or 'no run'}"
+    result = RESULTS[job](folder)
+    assert result == expected, f"{job.__name__} killed after {delay:.2f} s: {result}, not {expected}"
+    assert not {"running", "created"} & set(states(folder, 20)), "a run counts as running at the end"
+    by = " (command)" if how is not job else ""
+    again = "begun again at once" if at_once else "begun again"
+    return f"{job.__name__}{by} killed after {delay:.2f} s, {again}: {', '.join(left) or 'no run'}"
 
 
 def train(folder: Path) -> Path:
@@ -206,31 +303,82 @@ def train(folder: Path) -> Path:
     return next((folder / "runs").glob("*/status.json")).parent
 
 
+class Training:
+    "Kills trainings at `moments`, as `kill_and_resume` describes them."
+
+    def __init__(self, folder: Path, count: int, seed: int):
+        folder.mkdir()
+        if ended(forked(lambda: kill_and_resume.reference(folder), folder / "output.txt")):
+            raise RuntimeError((folder / "output.txt").read_text()[-2000:])
+        self.whole = Run(next(folder.glob("*/status.json")).parent)
+        self.moments = kill_and_resume.moments(count, seed, kill_and_resume.log_lines(self.whole))
+
+    def attempt(self, i: int, folder: Path) -> str:
+        said = folder.with_suffix(".txt")
+
+        def work() -> None:
+            line = kill_and_resume.kill_and_resume(self.moments[i], folder, kill_and_resume.content(self.whole))
+            print(f"\n{line}")
+
+        code = ended(forked(work, said))
+        assert code == 0, said.read_text()[-1500:]
+        return f"train {said.read_text().splitlines()[-1]}"
+
+
+class Other:
+    "Kills a job of `RESULTS` at random moments."
+
+    def __init__(self, job: Callable, trained: Path, folder: Path, seed: int):
+        self.job, self.trained, self.rng = job, trained, random.Random(f"{job.__name__} {seed}")
+        self.ways = (job, job, job, job, partial(by_command, job))
+        self.known = {}
+        self.folder = folder
+        folder.mkdir()
+
+    def attempt(self, i: int, folder: Path) -> str:
+        how = self.ways[i % 5]
+        if how not in self.known:
+            self.known[how] = reference(self.job, how, self.trained, self.folder / str(i % 5))
+        expected, seconds = self.known[how]
+        delay = self.rng.uniform(0, seconds)
+        return kill_and_repeat(self.job, how, self.trained, folder, delay, i % 2 == 1, expected)
+
+
 def main(args: list[str]) -> None:
     count, seed = int(args[0]), int(args[1]) if len(args) > 1 else 0
-    jobs = [job for job in RESULTS if not args[2:] or job.__name__ in args[2:]]
-    import unet_nb.exporting.export  # noqa: F401
+    names = args[2:] or ["train", *(job.__name__ for job in RESULTS)]
+    import unet_nb.cli.command
+    import unet_nb.exporting.export
     import unet_nb.inference.files
     import unet_nb.studies.cross_validate
     import unet_nb.studies.prepare
     import unet_nb.training.fit  # noqa: F401
 
-    rng, good = random.Random(seed), 0
+    valid = good = tried = 0
+    end = time.monotonic() + 60 * float(os.environ.get("MINUTES", "inf"))
     with tempfile.TemporaryDirectory() as d:
         sources(Path(d))
         trained = train(Path(d))
-        expected = {job: reference(job, trained, Path(d, job.__name__)) for job in jobs}
-        for i in range(count):
-            job = jobs[i % len(jobs)]
-            result, seconds = expected[job]
+        of_name = {job.__name__: job for job in RESULTS}
+        jobs = [
+            Training(Path(d, f"job-{i}"), count, seed + i)
+            if name == "train"
+            else Other(of_name[name], trained, Path(d, f"job-{i}"), seed + i)
+            for i, name in enumerate(names)
+        ]
+        while valid < count and tried < 2 * count + 5 and time.monotonic() < end:
+            job, turn = jobs[tried % len(jobs)], tried // len(jobs)
+            tried += 1
             try:
-                line = kill_and_repeat(job, trained, Path(d, str(i)), rng.uniform(0, seconds), result)
-                good += 1
+                line = job.attempt(turn, Path(d, str(tried)))
+                valid, good = valid + 1, good + 1
+            except WasThrough as e:
+                line = f"not counted: {e}"
             except Exception as e:
-                line = f"FAILED: {job.__name__}: {type(e).__name__}: {e}"
-            print(f"== {i + 1}/{count} {line}", flush=True)
-    print(f"{good} of {count} killed jobs were begun again and ended in the same results")
-    sys.exit(good != count)
+                line, valid = f"FAILED: {names[(tried - 1) % len(jobs)]}: {type(e).__name__}: {e}", valid + 1
+            print(f"== {valid}/{count} {line}", flush=True)
+    print(f"{good} of {valid} killed jobs were begun again and ended in the same results")
+    sys.exit(good != valid or not valid)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ Small networks are trained for a moment on generated slices and exported with th
 computed by ONNX Runtime and OpenCV of this interpreter and by the runtimes that are named: a Python with the package,
 or a `node_modules` with onnxruntime-node. Printed as a table for nbs/docs/prediction.md: difference, the largest one of
 a probability from the float32 file in this interpreter's ONNX Runtime on held-out images, and on noise, saturated and
-constant inputs (int8 is calibrated for images: on those alone); dice, the zoo's, on the held-out images; time, processor
-time of one thread for 512 × 512 pixels over that of float32 in the same runtime.
+constant inputs (int8 is calibrated for images: on those alone); dice, the zoo's, on the held-out images; time, that of
+the processor on one thread for 512 × 512 pixels over that of float32 in the same runtime.
 """
 
 import hashlib
@@ -110,7 +110,9 @@ def main() -> None:
         found = compute(folder, runtime, where, f"runtime{i}")
         label = f"{'onnxruntime-node' if runtime == 'node' else runtime} {found.get('version', '')}"
         for model, (cfg, inputs) in works.items():
-            variant = {"": "float32", "_fp16": "float16", "_int8": "int8"}[Path(model).stem.removeprefix(cfg.model_name)]
+            variant = {"": "float32", "_fp16": "float16", "_int8": "int8"}[
+                Path(model).stem.removeprefix(cfg.model_name)
+            ]
             row = dict(network=cfg.model_name, variant=variant, runtime=label)
             if model in found["refused"]:
                 rows.append(row | dict(difference=found["refused"][model]))
@@ -120,7 +122,9 @@ def main() -> None:
             off = [np.abs(a - b).max() for (*_, real), a, b in zip(inputs, got, whole) if real or variant != "int8"]
             time = found["seconds"][model] / found["seconds"].get(plain, np.nan)
             score = dice(folder, cfg, inputs, got)
-            rows.append(row | dict(difference=f"{max(off):.1e}", dice=score, time=time, seconds=found["seconds"][model]))
+            rows.append(
+                row | dict(difference=f"{max(off):.1e}", dice=score, time=time, seconds=found["seconds"][model])
+            )
     table = pd.DataFrame(rows).sort_values(["network", "variant"], kind="stable")
     table.to_csv(folder / "runtimes.csv", index=False)
     print("| " + " | ".join(table) + " |\n|" + "---|" * len(table.columns))

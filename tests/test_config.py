@@ -91,7 +91,7 @@ def test_the_stored_configuration_of_an_old_version_loads(tmp_path):
         "device_id export_batch images images_path iscrowd label_numbers label_suffix labels line_width models "
         "node_modules object_min_size object_seeds object_threshold objects objects_out outlines overlap_rule "
         "overlay_out package_authors package_license package_text package_title point_radius predictions protocol "
-        "reading scaling starred threads tile tool unclassified upsample_grid weight_init"
+        "reading scaling starred threads tile tool training_images unclassified upsample_grid weight_init"
     ).split()
     assert len(values) == 109
     assert {ALIASES.get(name, name) for name in values} - {"rank"} == all_params().keys() - set(since)

@@ -124,6 +124,17 @@ def slide(path):
         writer.write(wide[:40, :90], subfiletype=9, **common | {"description": text + "\nmacro 90x40"})
 
 
+def clear_palette(indices, table, transparency):
+    "A palette whose numbers are clear: the one that is named, or as the bytes say."
+
+    def write(path):
+        picture = Image.fromarray(indices)
+        picture.putpalette(table)
+        picture.save(path, transparency=transparency)
+
+    return write
+
+
 def grey_and_alpha(path):
     Image.merge("LA", [Image.fromarray(x) for x in (GREY, ALPHA)]).save(path)
 
@@ -153,6 +164,10 @@ KINDS = {
     "png 1 bit": ("a.png", pil(DISC > 0), DISC * 255),
     "png 2 bits": ("a.png", pil(IDS * 85, bits=2), IDS * 85),
     "png palette": ("a.png", pil(RGB // 64 * 64, "P", palette=Image.Palette.ADAPTIVE), None),
+    "png palette, partly clear": ("a.png", clear_palette(GREY // 64, list(range(12)), b"\0\x80"),
+                                  np.arange(12, dtype=np.uint8).reshape(4, 3)[GREY // 64]),
+    "png palette, one clear, alpha alone": ("a.png", clear_palette(DISC, [9] * 6, 0), DISC * 255,
+                                            Reading(alpha="only")),
     "png turned by EXIF": ("a.png", exif(6, RGB), RGB),
     "png, imageio": ("a.png", lambda p: iio.imwrite(p, RGB), RGB),
     "jpeg grey": ("a.jpg", pil(GREY, quality=95), decoded_by_pillow),
@@ -493,6 +508,8 @@ MASKS = {
     "soft edges": ("a.png", pil(SOFT), {}, {}, HALF),
     "objects": ("a.tif", tif(IDS.astype(np.uint16) * 7), {}, {"two_class": "nonzero"}, (IDS > 0) * 1),
     "alpha": ("a.png", pil(CLEAR), {"alpha": "only"}, {}, DISC),
+    "palette, clear ground": ("a.png", clear_palette(DISC, [0, 0, 0, 0, 200, 0], 0), {}, {}, DISC),
+    "palette, alpha": ("a.png", clear_palette(DISC, [255] * 6, 0), {"alpha": "only"}, {}, DISC),
     "transparent ground": ("a.png", pil(np.dstack([DISC * 255] * 3 + [DISC * 255])), {}, {}, DISC),
     "JPEG by choice": ("a.jpg", pil(DISC * 255, quality=95), {}, {"two_class": "half"}, DISC),
     "other numbers": ("a.png", pil(IDS * 50), {}, {"num_classes": 3, "labels": {"0": 0, "50": 1, "100": 2}}, IDS),
@@ -542,6 +559,14 @@ def test_a_mask_that_is_refused_is_read_with_the_choice_that_is_offered(kind, tm
     assert error.value.code == code and words in str(error.value) and "m.tif" in str(error.value), str(error.value)
     mask = read_mask(tmp_path / "m.tif", Reading(**reading))
     np.testing.assert_array_equal(mask_ids(mask, decide_masks([summarize_mask(mask)], **options)), expected)
+
+
+def test_a_mask_that_only_transparency_tells_is_refused(tmp_path):
+    "Two numbers of one colour, one of them clear: all white for who leaves transparency out."
+    clear_palette(DISC, [255] * 6, b"\0\xff")(tmp_path / "m.png")
+    with pytest.raises(DataError, match="alpha='only'") as error:
+        read_mask(tmp_path / "m.png")
+    assert error.value.code == "mask-alpha"
 
 
 def rule_of(tmp_path, *arrays, **options):
@@ -609,6 +634,9 @@ LAYOUTS = {
     "cellpose": ("c0.tif", "c0_cp_masks.png", "c0_seg.npy", "c1.tif", "c1_cp_masks.png"),
     "image endings": ("images/c0_image.png", "masks/c0_mask.png", "images/c1_image.png", "masks/c1.png"),
     "samples": ("c0/image.png", "c0/mask.png", "c1/image.tif", "c1/mask.tif"),
+    "words in front": ("images/img_c0.png", "masks/mask_c0.png", "images/img_c1.png", "masks/mask_c1.tif"),
+    "dots and capitals": ("c0.png", "c0.mask.png", "c1.tif", "c1Mask.png"),
+    "inputs and targets": ("inputs/c0.png", "targets/c0.png", "inputs/c1.png", "targets/c1.tif"),
     "leftovers": ("c0.png", "c0_seg.png", ".DS_Store", "Thumbs.db", "desktop.ini", "._c0.png", "c1.png", "c1_seg.png"),
 }
 
@@ -617,7 +645,9 @@ LAYOUTS = {
 def test_layout(layout, tmp_path):
     found = pair_files(folder_of(tmp_path, *LAYOUTS[layout]))
     assert not found.problems and len(found.pairs) == 2, found.problems
-    assert [p.id.lower()[:2] for p in found.pairs] == ["c0", "c1"] and all(p.mask != p.image for p in found.pairs)
+    assert [p.id.lower().removeprefix("img_")[:2] for p in found.pairs] == ["c0", "c1"] and all(
+        p.mask != p.image for p in found.pairs
+    )
     assert sum(found.passed_over.values()) == {"one folder": 1, "cellpose": 1, "leftovers": 4}.get(layout, 0)
 
 

@@ -51,6 +51,19 @@ def test_reference_notebook(name, results):
     assert found["exit_code"] == 0, found["said"][-8000:]
 
 
+def test_only_tests_that_import_what_changed_are_collected(tmp_path):
+    file = tmp_path / "test_x.py"
+    file.write_text(
+        "def test_x():\n    from unet_nb.data import folder\n    from unet_nb.core.files import read_json\n"
+    )
+    assert conftest.kit_modules(file) == {"data", "data.folder", "core.files", "core.files.read_json"}
+    assert conftest.concerned(file, ["data.folder"], []) and conftest.concerned(file, [], ["tests/test_x.py"])
+    assert not conftest.concerned(file, ["data.pairs"], ["tests/test_y.py"])
+    file.write_text("pytest = 1\npytestmark = pytest.mark.slow\n")
+    assert not conftest.concerned(file, [], ["tests/test_x.py"])
+    assert {p.name for p in Path(__file__).parent.glob("test_*.py")} >= set(conftest.ALWAYS)
+
+
 def test_what_changed_and_what_depends_on_it():
     notebooks = {f"core/0{i}_{name}.ipynb": f"core.{name}" for i, name in enumerate("abcd")}
     importers = {"core.a": {"core.b"}, "core.b": {"core.c", "cli.x"}, "core.c": {"core.d"}}

@@ -25,6 +25,7 @@ SLOW_VIEWS = "the pictures of data and augmentation must not wait for MindSpore"
 SLOW_LAUNCH = "papermill starts the kernel that loads MindSpore; the process that starts it needs none"
 SLOW_NETWORK = "a prediction that finds the ONNX form, and the scores of an exported file, start no MindSpore"
 SLOW_PLAN = "the words of a plan and the table of a benchmark are made where MindSpore is not loaded"
+SLOW_ZARR = "Zarr and object storage are for images in chunks alone, and the latter's locks are Linux's"
 # Imports inside a function, each with its reason. An entry that is no longer needed fails too.
 LATE = {
     ("cli.command", "config.cells"): SLOW_HELP,
@@ -49,9 +50,13 @@ LATE = {
     ("cli.command", "runtime.device"): SLOW_HELP,
     ("cli.command", "studies.distributed"): SLOW_HELP,
     ("cli.command", "studies.launch"): SLOW_HELP,
+    ("cli.command", "studies.learning_curve"): SLOW_HELP,
     ("cli.command", "studies.plan"): SLOW_HELP,
     ("cli.command", "studies.selfcheck"): SLOW_HELP,
+    ("cli.command", "studies.suggest"): SLOW_HELP,
     ("cli.command", "studies.sweep"): SLOW_HELP,
+    ("data.images", "core.ome_zarr"): SLOW_ZARR,
+    ("inference.files", "inference.chunks"): SLOW_ZARR,
     ("inference.files", "inference.object_files"): "SciPy and scikit-image, which masks alone do without",
     ("inference.files", "inference.onnx_form"): SLOW_NETWORK,
     ("interactive.explore", "inference.files"): SLOW_VIEWS,
@@ -228,6 +233,12 @@ for late in ("mindspore", "papermill"):
 def test_importing_the_face_loads_nothing_else():
     code = "import sys, unet_nb; print(*[n for n in sys.modules if n.startswith('unet_nb.') or n == 'numpy'])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_python_programs_are_started_in_one_way():
+    "`python -c` imports from the current folder, which may be one that somebody sent; `python_command` does not."
+    files = [p for p in PACKAGE.rglob("*.py") if 'executable, "-c"' in p.read_text(encoding="utf-8")]
+    assert [p.relative_to(PACKAGE).as_posix() for p in files] == ["runs/processes.py"]
 
 
 def test_what_stands_at_the_root():

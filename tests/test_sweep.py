@@ -200,3 +200,22 @@ def test_a_tracker_that_is_not_installed(tmp_path):
     for tracker, package in (("mlflow", "sqlalchemy"), ("tensorboard", "tensorboardX")):
         done = unet_nb("run", "train", "-p", "tracker", tracker, *TINY, cwd=tmp_path, code=1, PYTHONPATH=str(tmp_path))
         assert f"pip install {package}" in done.stderr and not (tmp_path / "runs").exists()
+
+
+def test_learning_curve(tmp_path):
+    "Three trainings on 2, 4 and 4 of 4 images with 4, 4 and 2 steps."
+    steps = [text for name, value in {"epochs": 2, "repeat": 1}.items() for text in ("-p", name, value)]
+    given = [*TINY, *steps, "-p", "output_path", tmp_path, "--images", "2,4", "--seeds", 1]
+    done = unet_nb("learning-curve", *given, cwd=tmp_path)
+    folder = Path(done.stdout.splitlines()[-1])
+    table = pd.read_csv(folder / "learning_curve.csv")
+    assert list(zip(table.images, table.steps, table.seeds)) == [(2, 4, 1), (4, 2, 1), (4, 4, 1)]
+    found = json.loads((folder / "learning_curve.json").read_text())
+    assert "nothing can be said" in found["verdict"]  # one held-out image
+    assert (folder / "figures/learning_curve.png").stat().st_size > 5000
+    trained = [json.loads(file.read_text()) for file in folder.glob("*/split.json")]
+    assert sorted(len(split["train"]) for split in trained) == [2, 4, 4] and len({str(s["val"]) for s in trained}) == 1
+    (folder / "learning_curve.csv").unlink()
+    again = unet_nb("learning-curve", "--resume", folder, "--collect", cwd=tmp_path)
+    assert Path(again.stdout.splitlines()[-1]) == folder
+    pd.testing.assert_frame_equal(pd.read_csv(folder / "learning_curve.csv"), table)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from unet_nb.runs.folder import Run
 
 # %% auto #0
-__all__ = ['cli', 'run', 'resume_run', 'prepare', 'sweep', 'export', 'preprocess', 'postprocess', 'infer', 'plan', 'params',
-           'lab', 'runs', 'env', 'selfcheck', 'predict', 'doctor', 'upload', 'main']
+__all__ = ['cli', 'run', 'resume_run', 'prepare', 'suggest', 'sweep', 'learning_curve', 'export', 'preprocess', 'postprocess',
+           'infer', 'plan', 'params', 'lab', 'runs', 'env', 'selfcheck', 'predict', 'doctor', 'upload', 'main']
 
 # %% ../../nbs/cli/00_command.ipynb #cell-005
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -166,6 +166,43 @@ def prepare(source: str, output: str, files: tuple[str, ...], params: tuple[tupl
     click.echo(f"report: {run.path / 'report.html'}")
     click.echo(f"unet_nb run train -f {shlex.quote(str(Path(output) / 'train.yaml'))}")
 
+# %% ../../nbs/cli/00_command.ipynb #cell-910
+@cli.command()
+@click.argument("data")
+@click.option("-o", "--output", default=None, metavar="YAML", help="The recipe that is written (default: shown).")
+@click.option("--minutes", default=5.0, show_default=True, help="How long the training may take on this machine.")
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of your own choice; the suggestion reckons with it.",
+)
+@click.option(
+    "--reading",
+    "choices",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="As the parameter reading, where files leave something open: axes=CYX, channels=0,2, …",
+)
+def suggest(
+    data: str, output: str | None, minutes: float, params: tuple[tuple[str, str], ...], choices: tuple[str, ...]
+) -> None:
+    """Look at the data set DATA and at this machine, and suggest a recipe, with a reason for each line.
+
+    The command that trains with it is printed last.
+    """
+    from unet_nb.core.reading import parse_reading
+    from unet_nb.studies import suggest as room
+
+    found = room.suggest(data, minutes, **dict(params) | ({"reading": parse_reading(choices)} if choices else {}))
+    if output is None:
+        click.echo(found.to_yaml(), nl=False)
+        return
+    click.echo(f"unet_nb run train -f {shlex.quote(str(room.write_suggestion(found, output)))}")
+
 # %% ../../nbs/cli/00_command.ipynb #cell-012
 _what_all_have = _together(
     click.option(
@@ -286,9 +323,7 @@ def sweep(
         combinations = room.list_combinations(list_file) if list_file else room.grid_combinations(grids)
         run = room.create_sweep(notebook, list(files), given, combinations, seeds)
     _carry_out(run, jobs, collect, cluster, dict(cluster_params), job_file)
-    click.echo(run.path)
-    if run.status["state"] == "failed":
-        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
+    _end_sweep(run)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-017
 def _check_sweep(
@@ -320,6 +355,7 @@ def _carry_out(
     run: Run, jobs: int | None, collect: bool, cluster: str | None, params: dict[str, str], job_file: str | None
 ) -> None:
     "Do with a sweep what was asked for: its runs, its table only, or a file of commands."
+    from unet_nb.runs.folder import SWEEPS
     from unet_nb.runs.processes import scheduler
     from unet_nb.studies import sweep as room
 
@@ -328,10 +364,64 @@ def _carry_out(
     elif job_file:
         click.echo(
             f"{room.write_job_file(run, job_file)} commands in {job_file}; when they are through, `unet_nb "
-            f"sweep --resume {run.path} --collect` makes the table"
+            f"{SWEEPS[run.kind]} --resume {run.path} --collect` makes the table"
         )
     else:
         room.run_sweep(run, jobs, scheduler(cluster, run.path / "submitit", params) if cluster else None)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-912
+def _numbers(text: str) -> list[int]:
+    "Whole numbers with commas between them. Raises UsageError."
+    try:
+        return [int(part) for part in text.split(",")] if text.strip() else []
+    except ValueError:
+        raise click.UsageError(f"--images {text}: write whole numbers with commas between, such as 5,10,20") from None
+
+
+def _end_sweep(run: Run) -> None:
+    "Print the folder of a sweep. Raises RunFailed where runs of it have failed."
+    click.echo(run.path)
+    if run.status["state"] == "failed":
+        raise RunFailed(f"{run.status['reason']}; {run.resume_hint()}")
+
+# %% ../../nbs/cli/00_command.ipynb #cell-913
+@cli.command("learning-curve")
+@_what_all_have
+@click.option("--images", default="", metavar="N,N,…", help="Numbers of training images (default: 5, 10, 20, … all).")
+@click.option("--seeds", type=click.IntRange(1), default=None, help="Trainings of each point (default: 3).")
+@_how_to_run
+def learning_curve(
+    files: tuple[str, ...],
+    params: tuple[tuple[str, str], ...],
+    images: str,
+    seeds: int | None,
+    jobs: int | None,
+    folder: str | None,
+    collect: bool,
+    cluster: str | None,
+    cluster_params: tuple[tuple[str, str], ...],
+    job_file: str | None,
+) -> None:
+    """Train with 5, 10, 20, … images, and say whether more labels or more training would help.
+
+    Ends in a table, a figure and that sentence. The folder is printed last.
+    """
+    from unet_nb.studies import learning_curve as room
+    from unet_nb.studies.sweep import open_sweep
+
+    if folder and (files or params or images or seeds):
+        raise click.UsageError("give what to train with (-f, -p, --images, --seeds), or --resume FOLDER alone")
+    notebook = None if folder else "train"
+    _check_sweep(notebook, folder, False, False, collect, cluster, dict(cluster_params), job_file)
+    if folder:
+        run = room.check_curve(open_sweep(folder))
+    else:
+        given = dict(params) | ({"jobs": jobs} if jobs else {})
+        run = room.create_curve(list(files), given, _numbers(images), seeds or 3)
+    _carry_out(run, jobs, collect, cluster, dict(cluster_params), job_file)
+    if not job_file:
+        click.echo(room.conclude_curve(run))
+    _end_sweep(run)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-019
 @cli.command()
@@ -439,9 +529,10 @@ def params(names: tuple[str, ...]) -> None:
     "List the parameters with type, default, help and jobs (or only those whose name contains one of NAMES)."
     from unet_nb.config.cells import params_table
 
-    for name, kind, default, help, jobs in params_table():
-        if names and not any(n in name for n in names):
-            continue
+    shown = [row for row in params_table() if not names or any(n in row[0] for n in names)]
+    if not shown:
+        raise click.UsageError(f"no parameter's name contains {' or '.join(names)}; without a word all are listed")
+    for name, kind, default, help, jobs in shown:
         click.echo(f"{click.style(name, bold=True)}: {kind} = {default}\n    {help}\n    of {', '.join(jobs)}")
 
 # %% ../../nbs/cli/00_command.ipynb #cell-022
@@ -522,7 +613,7 @@ _what_to_write = _together(
         "--output",
         required=True,
         metavar="OUT",
-        help="Folder for the masks, or for a single image a file (.png, .tif).",
+        help="Folder for the masks, or for a single image a file (.png, .tif) or an OME-Zarr (.zarr).",
     ),
     click.option("--probabilities", is_flag=True, help="Write the probability of class 1 too, as 8 bits."),
     click.option(
@@ -601,7 +692,7 @@ def predict(
     threads: int | None,
     device: str,
 ) -> None:
-    """Predict IMAGES (a file, a TIFF stack, a folder) with MODEL.
+    """Predict IMAGES (a file, a TIFF stack, a folder, an OME-Zarr image) with MODEL.
 
     An exported .onnx file, a checkpoint, a run folder, or several, which answer as one. Started again it goes on.
     """
@@ -609,24 +700,29 @@ def predict(
     from unet_nb.core.scaling import parse_scaling
     from unet_nb.inference.files import Wanted, load_predictor, predict_files
 
-    folder = _annotation_folder(output, tool, challenge or color) if tool else None
+    folder = _annotation_folder(output, tool, challenge or color, objects) if tool else None
     given = ({} if tta is None else {"tta": tta}) | ({"scaling": parse_scaling(scaling)} if scaling else {})
     predictor = load_predictor(models, tile, parse_reading(choices), threads, device_target=device, **given)
     wanted = Wanted(probabilities, challenge, color, overlay, objects)
     for path in predict_files(predictor, images, output, wanted):
-        click.echo(path)
+        click.echo(printable(str(path)))
     if folder:
         click.echo(_write_annotations(tool, folder, images, output, wanted, predictor.cfg))
-    if not (challenge or color or objects):
-        click.echo(_what_masks_hold(predictor.cfg.class_names, overlay), err=True)
+    if not (challenge or color or objects or output.rstrip("/").endswith(".zarr")):
+        click.echo(printable(_what_masks_hold(predictor.cfg.class_names, overlay)), err=True)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-901
-def _annotation_folder(output: str, tool: str, no_ids: bool) -> Path:
+def _annotation_folder(output: str, tool: str, no_ids: bool, objects: bool) -> Path:
     "The folder of annotations beside predictions, which must not be there. Raises UsageError in words."
     from unet_nb.core.paths import resolve_path
 
+    if output.rstrip("/").endswith(".zarr"):
+        raise click.UsageError("--annotations are made of mask files; an OME-Zarr holds labels for its viewers itself")
     if no_ids:
         raise click.UsageError("--annotations are made of class ids, which --challenge and --color do not write")
+    if objects:
+        words = "--objects writes the outlines of the objects for ImageJ and QuPath itself; leave --annotations out"
+        raise click.UsageError(f"{words}, or predict twice, into two folders")
     out = resolve_path(output)
     folder = out.with_name(f"{out.stem}_{tool}") if out.suffix and not out.is_dir() else out / tool
     if folder.exists():
@@ -742,21 +838,32 @@ def doctor(
     from unet_nb.core.reading import parse_labels, parse_reading
     from unet_nb.data import doctor as room
     from unet_nb.data.conversion import naming_preparation
-    from unet_nb.figures.plots import save_figure
 
     given = {"num_classes": classes, "split": split, "group_key": group_key or "", "two_class": two_class}
     given |= {"labels": parse_labels(labels, classes), "reading": parse_reading(choices)}
     examined, options = _examined(data, dataset, given)
     with naming_preparation(resolve_path(data)):
         report = room.examine(examined, classes, **options)
-    click.echo(report.to_json() if as_json else str(report))
+    click.echo(report.to_json() if as_json else printable(str(report)))
     if figure:
-        click.echo(f"examples: {save_figure(report.figure(), figure)}")
+        click.echo(_save_examples(report, figure))
     if fix_into and not isinstance(examined, Path):
         raise click.UsageError("--fix-into works on folders of images and masks; other data are read as they are")
     if fix_into:
         click.echo(str(room.fix_into(examined, resolve_path(fix_into), classes, **options)))
     sys.exit(int(not report.ok))
+
+# %% ../../nbs/cli/00_command.ipynb #cell-330
+def _save_examples(report: Any, file: str) -> str:
+    "Save the picture of a doctor's report; what became of it, in a line."
+    from unet_nb.figures.plots import save_figure
+
+    examples = report.figure()
+    return (
+        f"no findings to draw, so there is no {file}"
+        if examples is None
+        else f"examples: {save_figure(examples, file)}"
+    )
 
 # %% ../../nbs/cli/00_command.ipynb #cell-034
 @cli.command()

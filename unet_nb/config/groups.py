@@ -352,6 +352,7 @@ class EpochParams(Params):
     "Batches and epochs."
 
     heading = "The training"
+    training_images: int | None = param(None, "of the training images so many, drawn by seed; None: all", ge=1)
     epochs: int = param(30, "passes over the training images (one device)", ge=1, le=10**9)
     repeat: int = param(10, "passes over the training images inside one epoch", ge=1, le=10**9)
     batch_size: int = param(4, "images in a step (one device)", ge=1, le=2**16)

@@ -28,7 +28,9 @@ def recipe_dir() -> Path:
 
 # %% ../../nbs/config/05_recipes.ipynb #cell-006
 def find_recipe(name: str | Path) -> Path | str:
-    """The file `name`, or the kit's own recipe of that name (with or without `.yaml`); an address stays as it is.
+    """The file `name`, or the kit's own recipe of that name; an address stays as it is.
+
+    The kit's own: `demo`, `demo.yaml` or `params/demo.yaml`, never a file of that name in another folder.
 
     Raises `ConfigError` if there is none.
     """
@@ -36,7 +38,7 @@ def find_recipe(name: str | Path) -> Path | str:
         return str(name)
     path = resolve_path(name)
     own = recipe_dir() / Path(name).with_suffix(".yaml").name
-    for candidate in (path, own):
+    for candidate in (path, *[own] * (Path(name).parent.name in ("", "params"))):
         try:
             if candidate.is_file():
                 return candidate

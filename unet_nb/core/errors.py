@@ -83,6 +83,8 @@ _SYSTEM = {
     errno.EPIPE: "nobody reads the output any more",
     errno.EAGAIN: "no further process can be started here (`ulimit -u`); end other programs, and start again",
     errno.ENOMEM: "there is not enough memory; end other programs, or use smaller images or batches",
+    errno.EEXIST: "something stands there already, or a link that leads nowhere; move it away, or choose another place",
+    errno.ENOTEMPTY: "something stands there already; move it away, or choose another place",
     errno.ENOENT: "there is no such file or folder",
     errno.ENOTDIR: "a file stands where a folder is expected",
     errno.EISDIR: "a folder stands where a file is expected",

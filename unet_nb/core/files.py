@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator
@@ -16,7 +17,7 @@ from typing import Any, Iterator
 from .paths import fitting_name
 
 # %% auto #0
-__all__ = ['atomic_path', 'write_text', 'parse_json', 'json_text', 'read_json', 'write_json', 'file_digest']
+__all__ = ['atomic_path', 'write_text', 'remove_unfinished', 'parse_json', 'json_text', 'read_json', 'write_json', 'file_digest']
 
 # %% ../../nbs/core/03_files.ipynb #cell-005
 @contextmanager
@@ -40,6 +41,19 @@ def write_text(path: str | Path, text: str) -> None:
     "Write a text file whole or not at all."
     with atomic_path(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+# %% ../../nbs/core/03_files.ipynb #cell-201
+_UNFINISHED = re.compile(r"\..+\.\d+\.tmp(\.\w+)?")
+
+
+def remove_unfinished(folder: str | Path, *names: str) -> None:
+    """Remove what killed processes left half-written in `folder`, of all files or of those that `names` begin.
+
+    Only for who alone may write there: another's file in the making looks the same.
+    """
+    for left in [path for path in Path(folder).glob(".*.tmp*") if _UNFINISHED.fullmatch(path.name)]:
+        if not names or left.name.startswith(tuple(f".{name}" for name in names)):
+            left.unlink(missing_ok=True)
 
 # %% ../../nbs/core/03_files.ipynb #cell-007
 def parse_json(text: str) -> Any:

@@ -25,8 +25,8 @@ from typing import Any
 from .paths import is_url, url_error
 
 # %% auto #0
-__all__ = ['StorageError', 'open_storage', 'inside', 'Copied', 'fetch', 'others', 'UploadError', 'upload', 'read_text',
-           'PapermillObs']
+__all__ = ['StorageError', 'open_storage', 'inside', 'Copied', 'fetch', 'others', 'UploadError', 'upload', 'patiently',
+           'read_text', 'PapermillObs']
 
 # %% ../../nbs/core/05_storage.ipynb #cell-006
 class StorageError(OSError):
@@ -418,6 +418,22 @@ def upload(folder: str | Path, url: str, patience: float = 0, log: Callable[[str
         sum(p.stat().st_size for p in new.values()),
         time.monotonic() - start,
     )
+
+# %% ../../nbs/core/05_storage.ipynb #cell-060
+def patiently(url: str, patience: float, action: Callable, *args: Any) -> Any:
+    """Call an action on an address, again for `patience` seconds while it fails for a reason that may pass.
+
+    Raises StorageError in words where it does; other errors, such as those of a damaged file, as they are.
+    """
+    again = _Patience(patience, url)
+    try:
+        return again(action, *args)
+    except StorageError:
+        raise
+    except Exception as e:
+        if _is_passing(e) or _answer(e)[1] or type(e).__name__ in ("NoCredentialsError", "PermissionError"):
+            raise StorageError(again.explain(e)) from None
+        raise
 
 # %% ../../nbs/core/05_storage.ipynb #cell-048
 def read_text(url: str, patience: float = 0) -> str:

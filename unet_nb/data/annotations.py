@@ -67,7 +67,7 @@ def _json_kind(path: Path) -> str | None:
     "Which tool's JSON a file is: 'labelme', 'coco', 'qupath', 'label_studio', 'label studio min', or None."
     try:
         data = parse_json(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError, MemoryError):
+    except (ValueError, RecursionError, MemoryError):  # not so where it cannot be opened: it might be the annotations
         return None
     first = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
     if isinstance(data, dict) and "shapes" in data and "imagePath" in data:

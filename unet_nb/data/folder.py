@@ -81,6 +81,7 @@ class _Loader:
         with naming_parameter():
             image = open_images(pair.image, self.reading, self.num_channels, self.channel_order).single()
         mask = None if pair.mask is None else self.masks.read(pair.mask)
+        check_pair(image, None, self.masks.num_classes, str(pair.image))
         check_pair(image, mask, self.masks.num_classes, str(pair.mask or pair.image), self.masks.ignore_index)
         return Sample(pair.id, image, mask)
 

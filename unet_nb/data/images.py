@@ -162,7 +162,19 @@ def _decode_pillow(file: "Image.Image", data: bytes, bits: int) -> np.ndarray:
     if file.mode in ("CMYK", "YCbCr"):
         file = file.convert("RGB")
     values = np.asarray(file)
+    if file.mode == "P" and "transparency" in file.info:
+        return np.stack([values, _palette_alpha(file.info["transparency"])[values]], -1)
     return values // (255 // (2**bits - 1)) if file.mode == "L" and bits in (2, 4) else values
+
+
+def _palette_alpha(transparency: bytes | int) -> np.ndarray:
+    "How opaque each number of a palette is, uint8 (256,): the file says it of the first ones, or which one is clear."
+    alpha = np.full(256, 255, np.uint8)
+    if isinstance(transparency, bytes):
+        alpha[: len(transparency)] = np.frombuffer(transparency, np.uint8)[:256]
+    else:
+        alpha[transparency] = 0
+    return alpha
 
 # %% ../../nbs/data/00_images.ipynb #cell-019
 def _stored_picture(data: bytes) -> _Stored:
@@ -173,13 +185,15 @@ def _stored_picture(data: bytes) -> _Stored:
             f"its pixels are of Pillow's mode {file.mode}, which is no image here; save it as RGB or grey"
         )
     color, count = _MODES[file.mode]
+    clear = "transparency" in file.info
+    count += clear and file.mode == "P"
     bits = data[24] if file.format == "PNG" else 1 if file.mode == "1" else 8  # byte 24 of a PNG: bits of a value
     dtype = np.uint16 if bits == 16 else bool if file.mode == "1" else np.int32 if file.mode == "I" else np.uint8
     shape = (file.height, file.width) + ((count,) if count > 1 else ())
     facts = [f"{file.mode} turned into RGB"] if file.mode in ("CMYK", "YCbCr") else []
     if file.format == "MPO":
         facts.append("the first of the pictures in the file is taken")
-    if "transparency" in file.info:
+    if clear and file.mode != "P":
         facts.append("transparent colours are kept as colours")
     table = np.array(file.getpalette("RGB"), np.uint8).reshape(-1, 3) if color == "palette" else None
     return _Stored(
@@ -701,7 +715,7 @@ OTHER_PICTURES = {
     ".mrxs": f"a MIRAX slide; {_FIJI}",
     ".h5": "an HDF5 file; save its images as TIFF (in ilastik: Export, format tif)",
     ".hdf5": "an HDF5 file; save its images as TIFF",
-    ".zarr": "a Zarr store; save its images as TIFF",
+    ".zarr": "an OME-Zarr image; predict it alone, into a place that ends with .zarr",
     ".npz": "an archive of arrays; save each as .npy or TIFF",
     ".jp2": "a JPEG 2000 file; save it as TIFF or PNG",
     ".jxl": "a JPEG XL file; save it as TIFF or PNG",
@@ -717,6 +731,49 @@ OTHER_PICTURES = {
     ".psd": "a Photoshop file; save it as TIFF or PNG",
     ".xcf": "a GIMP file; export it as PNG",
 }
+
+# %% ../../nbs/data/00_images.ipynb #cell-601
+class _Chunked:
+    "An array of Zarr's: a window reads the chunks that it touches, and nothing stays in memory."
+
+    def __init__(self, place: str, array):
+        self.place, self.array = place, array
+        self.shape, self.dtype, self.chunks = tuple(array.shape), np.dtype(array.dtype), tuple(array.chunks)
+
+    @property
+    def missing(self) -> int:
+        return self.array.nchunks - self.array.nchunks_initialized
+
+    def __getitem__(self, key) -> np.ndarray:
+        from unet_nb.core.ome_zarr import StorageError, in_words
+
+        try:
+            return np.asarray(in_words(self.place, self.array.__getitem__, key))
+        except StorageError as error:
+            raise _Unreadable(str(error)) from None
+
+# %% ../../nbs/data/00_images.ipynb #cell-602
+def _is_zarr(source: str | PathLike | bytes) -> bool:
+    "Whether a source is a folder or an address of Zarr's; a path of a file is told without loading anything."
+    if isinstance(source, bytes) or "://" not in str(source) and not Path(source).is_dir():
+        return False
+    from unet_nb.core.ome_zarr import is_ome_zarr
+
+    return is_ome_zarr(source)
+
+
+def _stored_zarr(place: str, reading: Reading) -> _Stored:
+    "What the finest level of an OME-Zarr image holds. Raises ValueError in words."
+    from unet_nb.core.ome_zarr import open_ome_zarr
+
+    try:
+        image = open_ome_zarr(place, reading.series)
+        pixels = _Chunked(image.place, image.level())
+    except (ValueError, OSError) as error:
+        raise _Unreadable(str(error)) from None
+    sides = " × ".join(map(str, pixels.chunks))
+    facts = [f"OME-Zarr {image.version}: the finest of {len(image.datasets)} levels, in chunks of {sides}"]
+    return _Stored(pixels, image.axes, bits=8 * pixels.dtype.itemsize, pixel_size=image.pixel_size, facts=facts)
 
 # %% ../../nbs/data/00_images.ipynb #cell-078
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -951,9 +1008,32 @@ class _Pictures(Sequence):  # the methods of an `ImageFile` that read pixels
             _check_memory(len(self) * math.prod(self.shape) * self.dtype.itemsize)
             return np.stack([self.page(i) for i in range(len(self))])
 
+# %% ../../nbs/data/00_images.ipynb #cell-606
+class _InChunks:  # what is asked of an `ImageFile` whose image lies in chunks
+    @property
+    def all_axes(self) -> str:
+        "The letter of every stored axis, also of those of length one."
+        return "".join(b if a == "1" else a for a, b in zip(self._letters, self._stored.axes.upper()))
+
+    @property
+    def slices(self) -> dict[str, int]:
+        "The lengths of the axes that make pages, T and Z, in the stored order."
+        return {self._letters[axis]: n for axis, n in _slices_of(self)}
+
+    @property
+    def in_chunks(self) -> tuple[int, int] | None:
+        "Sides (height, width) of the chunks of an OME-Zarr image; None for a file."
+        chunks = getattr(self._stored.pixels, "chunks", None)
+        return chunks and tuple(chunks[self._letters.index(a)] for a in "YX")
+
+    @property
+    def missing_chunks(self) -> int:
+        "How many chunks of an OME-Zarr image are not stored and read as its fill value; 0 for a file."
+        return getattr(self._stored.pixels, "missing", 0)
+
 # %% ../../nbs/data/00_images.ipynb #cell-100
 @dataclass(repr=False)
-class ImageFile(_Pictures):
+class ImageFile(_Pictures, _InChunks):
     """The pictures of a file, read when they are asked for: `len(file)` pages, `file[0][top:bottom, left:right]`.
 
     Made by `open_image`. The methods raise DataError (unreadable) in words.
@@ -1087,7 +1167,7 @@ def _error_in_words(name: str, error: Exception) -> DataError:
 
 # %% ../../nbs/data/00_images.ipynb #cell-110
 def open_image(
-    source: str | PathLike | bytes,  # a file, or the bytes of one
+    source: str | PathLike | bytes,  # a file, the bytes of one, or the folder or address of an OME-Zarr image
     reading: Reading = Reading(),
     *,
     mask: bool = False,  # by the rules of masks, see the tables
@@ -1098,8 +1178,11 @@ def open_image(
     Raises DataError in words: `needs-choice` where the file leaves open what is meant (the words name values of
     `Reading`), `unreadable` where it is damaged, cut off, or holds what is not read here.
     """
-    path = source if isinstance(source, bytes) else Path(source)
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
+    if _is_zarr(source):
+        with _in_words(name):
+            return _image_file(_stored_zarr(str(source), reading), reading, name, mask)
+    path = source if isinstance(source, bytes) else Path(source)
     if not isinstance(path, bytes) and path.exists() and not path.is_file():
         raise DataError("unreadable", f"{name}: is no file (a folder or a pipe)")
     with _in_words(name):

@@ -7,6 +7,7 @@ __all__ = ['PAIR_RULES', 'STROKES', 'file_stem', 'passed_over', 'Pair', 'Problem
            'find_pictures']
 
 # %% ../../nbs/data/02_pairs.ipynb #cell-002
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from os import PathLike
@@ -16,28 +17,18 @@ from .images import OTHER_PICTURES, SUFFIXES, DataError
 
 # %% ../../nbs/data/02_pairs.ipynb #cell-005
 PAIR_RULES = {
-    "image": {"folders": ("images", "image", "imgs", "img"), "endings": ("_image", "_img", "-image", "_raw")},
+    "image": {"folders": ("images", "image", "imgs", "img", "inputs", "input"), "words": ("image", "img", "im", "raw")},
     "mask": {
-        "folders": ("masks", "mask", "labels", "label", "annotations", "groundtruth", "gt", "segmentations"),
-        "endings": (
-            "_cp_masks",
-            "_masks",
-            "_mask",
-            "-mask",
-            "_labels",
-            "_label",
-            "-label",
-            "-labels",
-            "_segmentation",
-            "_seg",
-            "_annotation",
-            "_gt",
-            "_groundtruth",
-            "_simple segmentation",
-            "_class",
+        "folders": (
+            *("masks", "mask", "labels", "label", "annotations", "groundtruth", "ground_truth", "gt"),
+            *("segmentations", "segmentation", "targets", "target"),
+        ),
+        "words": (
+            *("cp_masks", "masks", "mask", "labels", "label", "lbl", "simple segmentation", "segmentation", "seg"),
+            *("annotation", "annotated", "ground_truth", "groundtruth", "gt", "class"),
         ),
     },
-    "instances": {"folders": ("instances",), "endings": ("_instances", "_instance", "-instances")},
+    "instances": {"folders": ("instances",), "words": ("instances", "instance")},
 }
 _DOUBLE = (".ome", ".nd2", ".czi", ".lif", ".svs")  # c0.ome.tif, and what exporting programs leave: c0.czi.tif
 
@@ -48,11 +39,13 @@ def file_stem(name: str) -> str:
     return stem[: -len(Path(stem).suffix)] if Path(stem).suffix.lower() in _DOUBLE else stem
 
 # %% ../../nbs/data/02_pairs.ipynb #cell-007
-def _without_ending(stem: str, role: str) -> str:
-    "The stem without the ending of its role, or as it is."
-    for ending in PAIR_RULES[role]["endings"]:
-        if stem.lower().endswith(ending) and len(stem) > len(ending):
-            return stem[: -len(ending)]
+def _without_word(stem: str, role: str) -> str:
+    "The stem without the word of its role at its end (c0_mask, c0-mask, c0.mask, c0Mask) or start, or as it is."
+    words = "|".join(PAIR_RULES[role]["words"])
+    capital = "|".join(word.capitalize() for word in PAIR_RULES[role]["words"])
+    for rule in (rf"(?i:(.+?)[-_. ](?:{words}))", rf"(.*?[a-z0-9])(?:{capital})", rf"(?i:(?:{words})[-_. ]?)(.+)"):
+        if found := re.fullmatch(rule, stem):
+            return found[1]
     return stem
 
 # %% ../../nbs/data/02_pairs.ipynb #cell-010
@@ -114,6 +107,20 @@ class Pairing:
         skipped = "".join(f"; passed over: {n} {what}" for what, n in self.passed_over.items())
         return f"{self.folder}: {len(self.pairs)} samples, {len(self.problems)} problems{skipped}"
 
+# %% ../../nbs/data/02_pairs.ipynb #cell-300
+def _hint(folder: Path) -> str:
+    "What may be meant by a folder without samples: parts of a set, the layout of an original, or a set further in."
+    inner = [p for p in sorted(folder.iterdir()) if p.is_dir()]
+    if {"train", "val"} <= {p.name for p in inner}:
+        return "; for folders train/ and val/ set split to 1.0"
+    originals = [p for p in inner if (p / "images").is_dir() and sum(1 for _ in (p / "images").iterdir()) == 1]
+    if originals:
+        return "; it looks like the Data Science Bowl's layout, convert it first (prepare, convert_nuclei)"
+    sets = [p for p in inner if any((p / name).is_dir() for name in PAIR_RULES["image"]["folders"])]
+    others = [p.name for p in sets if p.name in ("valid", "validation")]
+    rename = f", or rename {others[0]}/ to val/ and set split to 1.0" if others and (folder / "train") in sets else ""
+    return f"; if {sets[0].name}/ is meant, give {sets[0]}{rename}" if sets else ""
+
 # %% ../../nbs/data/02_pairs.ipynb #cell-014
 def pair_files(folder: str | PathLike, labelled: bool = True) -> Pairing:
     """Find the images of a folder with their masks and instances, without opening a picture.
@@ -128,8 +135,7 @@ def pair_files(folder: str | PathLike, labelled: bool = True) -> Pairing:
     judged = [_judge(id, files, folder, labelled) for id, files in sorted(table.items())]
     pairs, problems = [j for j in judged if isinstance(j, Pair)], [j for j in judged if isinstance(j, Problem)]
     if not pairs and all(p.code == "layout" for p in problems):
-        hint = "; for folders train/ and val/ set split to 1.0" if (folder / "train").is_dir() else ""
-        hint = hint or (f"; {problems[0].message}" if problems else "")
+        hint = _hint(folder) or (f"; {problems[0].message}" if problems else "")
         raise FileNotFoundError(
             f"{folder}: no samples here; expected are <id>/image.png with <id>/mask.png, images/ and masks/ with equal "
             f"names, or c0.png with c0_mask.png. The folder holds {shown_names(folder)}{hint}"
@@ -177,14 +183,12 @@ def _find_roles(folder: Path, labelled: bool, skipped: Counter) -> _Files:
 # %% ../../nbs/data/02_pairs.ipynb #cell-018
 def _roles_by_name(files: list[Path]) -> dict[str, list[Path]]:
     "Files of one folder by role: a mask is what has a mask's ending, and a name without it that another file has."
-    stems = {_key(_without_ending(file_stem(f.name), "image")) for f in files} | {
-        _key(file_stem(f.name)) for f in files
-    }
+    stems = {key(file_stem(f.name)) for f in files for key in (_key, _key_without_word)}
     found = {role: [] for role in PAIR_RULES}
     for file in files:
         stem, role = file_stem(file.name), "image"
         for other in ("mask", "instances"):
-            rest = _without_ending(stem, other)
+            rest = _without_word(stem, other)
             role = other if rest != stem and _key(rest) in stems else role
         found[role].append(file)
     return found
@@ -193,21 +197,22 @@ def _roles_by_name(files: list[Path]) -> dict[str, list[Path]]:
 def _key(stem: str) -> str:
     return stem.casefold()
 
+
+def _key_without_word(stem: str) -> str:
+    return _key(_without_word(stem, "image"))
+
 # %% ../../nbs/data/02_pairs.ipynb #cell-020
 def _match(files: dict[str, list[Path]]) -> _Files:
     "Give masks and instances to the images whose names they have. What belongs to no image is a sample without one."
     images = [f for f in files["image"] if f.is_dir() or _is_picture(f)]
     table = {file_stem(f.name): {role: [] for role in PAIR_RULES} for f in images}
-    names = {}
     for image in images:
-        stem = file_stem(image.name)
-        table[stem]["image"].append(image)
-        for name in (stem, _key(stem), _key(_without_ending(stem, "image"))):
-            names.setdefault(name, stem)
+        table[file_stem(image.name)]["image"].append(image)
+    names = {name: stem for by in (_key_without_word, _key, str) for stem in reversed(table) for name in [by(stem)]}
     for role in ("mask", "instances"):
         for file in (f for f in files[role] if f.is_dir() or _is_picture(f)):
             stem = file_stem(file.name)
-            tries = (stem, _without_ending(stem, role), _key(stem), _key(_without_ending(stem, role)))
+            tries = (stem, _without_word(stem, role), _key(stem), _key(_without_word(stem, role)))
             owner = next((names[name] for name in tries if name in names), stem)
             table.setdefault(owner, {r: [] for r in PAIR_RULES})[role].append(file)
     return table
@@ -223,9 +228,7 @@ def _judge(id: str, files: dict[str, list[Path]], folder: Path, labelled: bool) 
     try:
         id.encode()
         if not any(files.values()):
-            raw = (folder / id / "images").is_dir()
-            hint = "; it looks like the Data Science Bowl's layout, convert it first (prepare, convert_nuclei)"
-            raise DataError("layout", f"{where}: the folder holds neither an image.* nor a mask.*{hint * raw}")
+            raise DataError("layout", f"{where}: the folder holds neither an image.* nor a mask.*")
         image = _one_file("image", files["image"], True, where)
         mask = _one_file("mask", files["mask"], labelled, where)
         return Pair(id, image, mask, _one_file("instances", files["instances"], False, where))
@@ -259,7 +262,8 @@ def _expected(role: str) -> str:
     "Which names a missing file could have."
     if role != "mask":
         return ""
-    return f"; its name is the image's, also with an ending such as {', '.join(PAIR_RULES['mask']['endings'][:6])}"
+    words = ", ".join(PAIR_RULES["mask"]["words"][:5])
+    return f"; its name is the image's, also with a word at its end or start (c0_mask, mask_c0): {words}, …"
 
 # %% ../../nbs/data/02_pairs.ipynb #cell-032
 def find_pictures(path: str | PathLike) -> dict[str, Path]:

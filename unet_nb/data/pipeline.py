@@ -32,7 +32,22 @@ def load_split(cfg: SampleConfig) -> tuple[ImageSet, ImageSet]:
 
     Raises ConfigError, FileNotFoundError or ValueError in words.
     """
-    return source_of(cfg).split()
+    train, val = source_of(cfg).split()
+    return _drawn(train, cfg), val
+
+# %% ../../nbs/data/12_pipeline.ipynb #cell-040
+_DRAW = 53  # apart from the seeds of the order and the augmentation
+
+
+def _drawn(images: ImageSet, cfg: SampleConfig) -> ImageSet:
+    "As many of the training images as `cfg` asks for: of a seed's draws the smaller one lies in the larger one."
+    wanted = getattr(cfg, "training_images", None)
+    if wanted is None:
+        return images
+    if wanted > len(images):
+        raise ConfigError(f"training_images: {wanted} of {len(images)} training images; lower it, or leave it out")
+    order = np.random.default_rng([cfg.seed, _DRAW]).permutation(len(images))
+    return images.subset(sorted(order[:wanted].tolist()), f"{images.name}, {wanted} of {len(images)}")
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-034
 def with_limits(cfg: SampleConfig, images: ImageSet) -> SampleConfig:

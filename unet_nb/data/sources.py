@@ -5,9 +5,12 @@
 # %% ../../nbs/data/11_sources.ipynb #cell-003
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +28,7 @@ from .convert import convert_coco, convert_nuclei, is_nuclei, picture_file, safe
 from .demo import demo_set, write_demo
 from .folder import group_of_ids, load_folder, load_folder_split, load_instances, split_ids
 from .folds import cut_fold
-from .images import DataError, read_mask
+from .images import DataError, naming_parameter, read_mask
 from .isbi import load_isbi, zoo_fold
 from .label_images import read_classes_csv
 from .masks import present_values, summarize_mask
@@ -319,27 +322,44 @@ def _check_unpainted(self: Folder) -> None:
         raise DataError("layout", f"{painted}: {words}")
 
 # %% ../../nbs/data/11_sources.ipynb #cell-024
-def _look_at(pair: Pair, reading: Reading, mask_reading: Reading) -> tuple[np.ndarray, list[int]] | None:
-    "Image and mask values of a pair; None where they cannot be read."
+def _mask_numbers(file: Path, reading: Reading) -> list[int]:
+    "The values of a mask; none where it cannot be read, which whoever reads it later is told."
     try:
-        numbers = summarize_mask(read_mask(pair.mask, mask_reading)).numbers
-        return open_images(pair.image, reading).single(), list(numbers)
+        return list(summarize_mask(read_mask(file, reading)).numbers)
     except DataError:
-        return None
+        return []
 
 
+def _some_images(pairs: Sequence[Pair], most: int, reading: Reading) -> list[np.ndarray]:
+    "At most `most` of the images, evenly spread. Raises DataError, that of the last, where none can be read."
+    found, problem = [], None
+    for i in evenly(len(pairs), most):
+        try:
+            with naming_parameter():
+                found.append(open_images(pairs[i].image, reading).single())
+        except DataError as error:
+            problem = error
+    if problem and not found:
+        raise problem
+    return found
+
+# %% ../../nbs/data/11_sources.ipynb #cell-160
 def _look_at_folder(folder: Path, most: int, reading: Reading, mask_reading: Reading) -> FirstLook:
-    "A first look at a folder, or at the training images of one with train/ and val/ in it."
+    """A first look at a folder, or at the training images of one with train/ and val/ in it.
+
+    All masks are looked at, since a class may be rare.
+    """
     parted = (folder / "train").is_dir() and (folder / "val").is_dir()
     with naming_preparation(folder):
-        pairs = pair_files(folder / "train" if parted else folder).pairs
-    seen = [look for i in evenly(len(pairs), most) if (look := _look_at(pairs[i], reading, mask_reading))]
-    if not seen:
-        words = f"of {len(pairs)} samples none could be read; `unet_nb doctor {folder}` says why"
-        raise DataError("unreadable", f"{folder}: {words}")
-    values = {value for _, present in seen for value in present}
+        pairs, *held_out = [pair_files(folder / part).pairs for part in (("train", "val") if parted else ("",))]
+    images = _some_images(pairs, most, reading)
+    if not images:
+        raise DataError("unreadable", f"{folder}: no image has a mask that fits it; `unet_nb doctor {folder}` says why")
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        masks = [pair.mask for pair in chain(pairs, *held_out)]
+        values = set(chain(*pool.map(partial(_mask_numbers, reading=mask_reading), masks)))
     training = len(pairs) if parted else max(1, int(0.8 * len(pairs)))
-    return FirstLook([image for image, _ in seen], values, training, 1.0 if parted else 0.8, _class_names(folder))
+    return FirstLook(images, values, training, 1.0 if parted else 0.8, _class_names(folder))
 
 
 def _class_names(folder: Path) -> list[str]:

@@ -21,9 +21,9 @@ __all__ = ['OBJECT_FILES', 'member_paths', 'load_predictor', 'Wanted', 'output_f
 
 # %% ../../nbs/inference/04_files.ipynb #cell-202
 from ..core.colors import color_mask
-from ..core.files import atomic_path, file_digest, read_json, write_json
+from ..core.files import atomic_path, file_digest, read_json, remove_unfinished, write_json
 from ..core.locks import sole_writer
-from ..core.paths import fitting_name, resolve_path
+from ..core.paths import fitting_name, is_url, resolve_path
 from ..core.reading import readings
 from ..core.scaling import Scaling, number_kind
 from ..data.images import SUFFIXES, DataError
@@ -451,6 +451,31 @@ def request_of(predictor: Predictor, wanted: Wanted) -> dict:
         and [getattr(predictor.cfg, f"object_{n}") for n in ("threshold", "seeds", "min_size")],
     }
 
+# %% ../../nbs/inference/04_files.ipynb #cell-601
+def _in_chunks(images: str | Path, out: str | Path, wanted: Wanted) -> bool:
+    "Whether labels go into an OME-Zarr. Raises ValueError in words where what is asked for does not go together."
+    is_zarr = str(images).rstrip("/").endswith(".zarr") or is_url(images) and ".zarr/" in str(images)
+    if not str(out).rstrip("/").endswith(".zarr"):
+        if is_zarr or is_url(out):
+            raise ValueError(
+                f"{out}: labels of an OME-Zarr image are written as one; give a place that ends with .zarr"
+            )
+        return False
+    beside = [name for name in ("probabilities", "challenge", "color", "overlay") if getattr(wanted, name)]
+    if beside:
+        raise ValueError(
+            f"{beside[0]}: is not written into an OME-Zarr, whose labels have colours and names themselves"
+        )
+    return True
+
+
+def _predict_chunks(
+    predictor: Predictor, images: str | Path, out: str | Path, wanted: Wanted, log: Callable[[str], None]
+) -> str:
+    from unet_nb.inference.chunks import Here, predict_in_chunks
+
+    return predict_in_chunks(Here(predictor), predictor, images, out, request_of(predictor, wanted), log)
+
 # %% ../../nbs/inference/04_files.ipynb #cell-032
 def predict_files(
     predictor: Predictor,
@@ -461,11 +486,13 @@ def predict_files(
 ) -> list[Path]:
     """Predict the images of a file or folder into the folder (or, for one image, file) `out`; returns the files.
 
-    Finished ones are skipped.
+    Finished ones are skipped. An `out` that ends with .zarr becomes an OME-Zarr label image of one image of any size.
 
     Raises FileNotFoundError, FileExistsError or ValueError in words; images that cannot be read are named after the
     others are done.
     """
+    if _in_chunks(images, out, wanted):
+        return [_predict_chunks(predictor, images, out, wanted, log)]
     found, out = find_pictures(resolve_path(images)), resolve_path(out)
     to_file = out.suffix.lower() in SUFFIXES and not out.is_dir()
     if to_file and len(found) > 1:
@@ -475,6 +502,7 @@ def predict_files(
     plan = plan_outputs(found, out, wanted)
     (out.parent if to_file else out).mkdir(parents=True, exist_ok=True)
     with sole_writer(out.with_name(f"{out.name}.prediction") if to_file else out):
+        remove_unfinished(*((out.parent, out.stem) if to_file else (out,)))
         request = request_of(predictor, wanted)
         note = _note_beside(out, request, next(iter(found))) if to_file else open_note(out, request)
         states = {id: note.state(id, files, found[id]) for id, files in plan.items()}

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from ..config.geometry import Geometry
 from ..core.files import atomic_path, write_text
 from ..data.annotated import DrawnObject, require
 from ..data.geojson import write_geojson
@@ -24,45 +23,11 @@ from ..data.imagej import write_imagej
 from ..data.preprocessing import preprocessing_of
 from .objects import SIDE, DiskArray, Labelled, ObjectRule, label_planes, object_boxes, object_planes
 from .predict import Predictor, predict_channels, to_size, with_tta
-from .tiling import Forward, Span, read_window
+from .tiling import channel_bands
 
 # %% auto #0
-__all__ = ['exact_spans', 'channel_bands', 'label_bands', 'Measured', 'measure_objects', 'write_label_image', 'write_objects',
-           'predict_objects', 'predict_object_files']
-
-# %% ../../nbs/inference/07_object_files.ipynb #cell-006
-def exact_spans(n: int, tile: int, geometry: Geometry) -> list[tuple[int, int, int, int]]:
-    """Tiles along an axis of `n` pixels, each pixel answered by one: (begin, end, first, last) of each.
-
-    A tile reads `begin` … `end`, as far around the `first` … `last` that it answers for as the network sees; it begins
-    on the grid of the network's pooling, as the whole image does.
-    """
-    rule, grid = geometry.rule, geometry.rule.divisor
-    around = 0 if rule.margin else -(-geometry.reach // grid) * grid
-    keep, whole, found = max(grid, tile // grid * grid), rule.output_size(rule.input_size(n)), []
-    for first in range(0, n, keep):
-        last, begin = min(first + keep, whole), max(0, first - around)
-        end = min(whole, begin + rule.output_size(rule.input_size(last + around - begin)))
-        found.append((begin - rule.margin, end + rule.margin, first, min(last, n)))
-    return found
-
-# %% ../../nbs/inference/07_object_files.ipynb #cell-300
-def channel_bands(
-    forward: Forward,
-    page: Any,  # pixels (H, W[, C]), read window by window
-    geometry: Geometry,
-    tile: int,
-    prepare: Callable[[np.ndarray], np.ndarray],  # pixels of a window -> the network's input float32 (h, w, C)
-) -> Iterator[tuple[int, np.ndarray]]:
-    "First row and channels float32 (C, h, W) of each band of tiles; each pixel is answered by one tile."
-    for top, bottom, first, last in exact_spans(page.shape[0], tile, geometry):
-        answers = []
-        for begin, end, left, right in exact_spans(page.shape[1], tile, geometry):
-            spans = (Span(a, b, a, b, np.ones(0, np.float32)) for a, b in ((top, bottom), (begin, end)))
-            x = prepare(read_window(page, *spans)).transpose(2, 0, 1)[None]
-            row, column = (a - b - geometry.rule.margin for a, b in ((first, top), (left, begin)))
-            answers.append(forward(x)[0][:, row : row + last - first, column : column + right - left])
-        yield first, np.concatenate(answers, axis=2)
+__all__ = ['label_bands', 'Measured', 'measure_objects', 'write_label_image', 'write_objects', 'predict_objects',
+           'predict_object_files']
 
 # %% ../../nbs/inference/07_object_files.ipynb #cell-010
 _IN_MEMORY = 2**24  # pixels; the maps of larger images lie on disk

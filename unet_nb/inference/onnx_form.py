@@ -171,7 +171,8 @@ def keep_onnx(content: bytes, checkpoint: Path, digest: str) -> Path | None:
             place.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(place) as beside:
                 beside.write_bytes(content)
-            write_json(note_of(place), {"checkpoint": digest, "onnx": file_digest(place)})
+                # before the file itself, which without a note would count as somebody else's
+                write_json(note_of(place), {"checkpoint": digest, "onnx": file_digest(beside)})
         except OSError:
             continue
         return place

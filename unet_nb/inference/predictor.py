@@ -27,7 +27,7 @@ import tifffile
 
 from ..config.geometry import SizeRule, output_channels
 from ..core.colors import PALETTE, overlay
-from ..core.files import file_digest, read_json
+from ..core.files import atomic_path, file_digest, read_json
 from ..core.reading import parse_reading
 from ..core.scaling import Scaling, parse_scaling
 from ..data.preprocessing import Preprocessing
@@ -95,7 +95,7 @@ def _sides(value: Any, most: int) -> bool:
 def _size_rule(size: dict[str, Any]) -> bool:
     if size["policy"] == "resize":
         return _sides(size["image_size"], 2**14) and (size["crop"] is None or _sides(size["crop"], 2**14))
-    limits = {"divisor": (1, 2**12), "remainder": (0, size["divisor"] - 1), "margin": (0, 2**12), "overlap": (0, 2**14)}
+    limits = {"divisor": (1, 2**12), "remainder": (0, size["divisor"] - 1), "margin": (0, 2**10), "overlap": (0, 2**14)}
     return (
         size["policy"] == "native"
         and all(_whole(size[name], *limit) for name, limit in limits.items())
@@ -179,13 +179,22 @@ def open_session(
     try:
         session = onnxruntime.InferenceSession(source, _session_options(threads), providers=providers)
     except Exception as e:  # ONNX Runtime raises many kinds
-        raise ValueError(
-            f"{_name_of(model)}: not a readable ONNX model, it may be damaged, cut off or something else "
-            f"({' '.join(str(e).split())[:200]})"
-        ) from None
+        raise ValueError(f"{_name_of(model)}: {_unreadable(' '.join(str(e).split()))}") from None
     if device_target == "GPU" and session.get_providers()[0] == "CPUExecutionProvider":
         warnings.warn(_no_gpu(wanted), stacklevel=2)
     return session
+
+# %% ../../nbs/inference/03_predictor.ipynb #cell-310
+def _unreadable(said: str) -> str:
+    "Why ONNX Runtime, which `said` something in its own terms, does not open a model."
+    if "IR version" in said or "pset" in said:
+        return (
+            f"it was written for a later ONNX than onnxruntime {onnxruntime.__version__} reads; update onnxruntime, or "
+            "export it for an older opset"
+        )
+    if "xternal data" in said:
+        return "its weights are in a file of their own, which is missing or damaged; copy that file beside it as well"
+    return f"not a readable ONNX model, it may be damaged, cut off or something else ({said[:200]})"
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-201
 def _name_of(model: str | Path | bytes) -> str:
@@ -446,16 +455,15 @@ def write_masks(path: str | Path, masks: list[np.ndarray]) -> None:
         raise ValueError(f"{path}: masks are written as .png or .tif")
     if suffix == ".png" and len(masks) > 1:
         raise ValueError(f"{path}: the image has {len(masks)} pages; write the masks to a .tif")
-    beside = path.with_name(f".{path.stem}.tmp{suffix}")
-    if suffix == ".png":
-        text = PngInfo()
-        text.add_text(KEY, _mark(masks[0]))
-        Image.fromarray(masks[0]).save(beside, pnginfo=text)
-    else:
-        axes, kind = ("ZYXS", "rgb") if masks[0].ndim == 3 else ("ZYX", "minisblack")
-        metadata = {"axes": axes, KEY: _mark(np.stack(masks))}
-        tifffile.imwrite(beside, np.stack(masks), compression="zlib", photometric=kind, metadata=metadata)
-    os.replace(beside, path)
+    with atomic_path(path) as beside:
+        if suffix == ".png":
+            text = PngInfo()
+            text.add_text(KEY, _mark(masks[0]))
+            Image.fromarray(masks[0]).save(beside, pnginfo=text)
+        else:
+            axes, kind = ("ZYXS", "rgb") if masks[0].ndim == 3 else ("ZYX", "minisblack")
+            metadata = {"axes": axes, KEY: _mark(np.stack(masks))}
+            tifffile.imwrite(beside, np.stack(masks), compression="zlib", photometric=kind, metadata=metadata)
 
 # %% ../../nbs/inference/03_predictor.ipynb #cell-051
 def check_free(path: str | Path) -> None:

@@ -6,7 +6,6 @@
 __all__ = ['paint_config', 'Learner']
 
 # %% ../../nbs/interactive/06_learner.ipynb #cell-002
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from ..config.recipes import merge_params
 from ..core.files import read_json, write_json, write_text
 from ..data.sources import evenly
 from ..data.strokes import Strokes
-from .start import image_facts
 from ..metrics.overlap import IGNORE_INDEX
 from ..runs.folder import Run, run_state
-from ..runs.processes import Job, last_lines, start_process, stop
+from ..runs.processes import Job, last_lines, python_command, start_process, stop
+from ..studies.suggest import image_facts
 
 # %% ../../nbs/interactive/06_learner.ipynb #cell-004
 def paint_config(strokes: Strokes, **params: Any) -> TrainConfig:
@@ -80,8 +79,8 @@ def start(self: Learner) -> None:
     write_text(self.place / "params.yaml", cfg.to_yaml())
     (self.place / "status.json").unlink(missing_ok=True)
     write_json(self.place / "control.json", self.control)
-    code = "import sys, pathlib; from unet_nb.interactive.learning import learn; learn(pathlib.Path(sys.argv[1]))"
-    command = [sys.executable, "-c", code, str(self.place.resolve())]
+    code = "import pathlib; from unet_nb.interactive.learning import learn; learn(pathlib.Path(sys.argv[1]))"
+    command = python_command(code, str(self.place.resolve()))
     self.process = start_process(Job("learning", command, self.place / "output.txt"))
 
 # %% ../../nbs/interactive/06_learner.ipynb #cell-007

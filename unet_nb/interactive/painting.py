@@ -38,7 +38,7 @@ def _channels_of(image: np.ndarray) -> list[str]:
 
 
 def _shown_picture(image: np.ndarray, channel: str = "all") -> np.ndarray:
-    "An image uint8 or uint16 (H, W[, C]) as a browser shows it, uint8 (H, W) or (H, W, 3); 16 bits are stretched."
+    "An image (H, W[, C]) as a browser shows it, uint8 (H, W) or (H, W, 3); all but bytes are stretched."
     if channel != "all":
         image = image[..., int(channel.split()[1]) - 1]
     elif image.ndim == 3:
@@ -46,7 +46,7 @@ def _shown_picture(image: np.ndarray, channel: str = "all") -> np.ndarray:
     if image.dtype == np.uint8:
         return np.ascontiguousarray(image)
     low, high = np.percentile(image, (0.1, 99.9))
-    return ((image - low) / max(high - low, 1) * 255).clip(0, 255).astype(np.uint8)
+    return ((image - low) / ((high - low) or 1) * 255).clip(0, 255).astype(np.uint8)
 
 
 def _class_colors(names: Sequence[str]) -> list[dict[str, str]]:

@@ -27,13 +27,13 @@ from fastcore.basics import patch
 
 from ..config.groups import ConfigError, DemoParams, FetchParams, KeepParams
 from ..config.jobs import JOBS, RunConfig
-from ..core.files import atomic_path, read_json, write_json, write_text
+from ..core.files import atomic_path, read_json, remove_unfinished, write_json, write_text
 from ..core.locks import FileLock, _flock
 from ..core.text import duration, printable, shortened
 from ..core.text import echo as _print
 
 # %% auto #0
-__all__ = ['COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
+__all__ = ['SWEEPS', 'COLORS', 'git_state', 'env_info', 'Run', 'create_run', 'make_run', 'start_run', 'run_state', 'reopen',
            'version_changes', 'folders_by_start', 'run_rows', 'list_runs', 'newest_run']
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-302
@@ -92,7 +92,10 @@ def _job_of(kind: str | None) -> str:
 
     A sweep has those of all it can run, ranks and scripts those of a training.
     """
-    return kind if kind in JOBS else "cross_validate" if kind == "sweep" else "train"
+    return kind if kind in JOBS else "cross_validate" if kind in SWEEPS else "train"
+
+
+SWEEPS = {"sweep": "sweep", "learning_curve": "learning-curve"}  # kinds of runs that hold others, and their commands
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-102
 def _checkpoint_path(cfg: RunConfig) -> str:
@@ -119,10 +122,7 @@ class Run:
 
     @property
     def cfg(self) -> RunConfig:
-        try:
-            return load_params(self.path / "params.yaml", job=_job_of(self.kind))
-        except ConfigError as e:
-            raise ConfigError(f"{self.path / 'params.yaml'}: {e}") from None
+        return _params_of(self.path / "params.yaml", _job_of(self.kind))
 
     @property
     def status(self) -> dict[str, Any]:
@@ -138,6 +138,16 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status['state']})"
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-311
+def _params_of(file: Path, job: str) -> RunConfig:
+    "What a run's params.yaml says. Raises ConfigError that names it."
+    if not file.is_file():
+        raise ConfigError(f"{file} is missing, which says what the run is; put it back, or start a new run")
+    try:
+        return load_params(file, job=job)
+    except ConfigError as e:
+        raise ConfigError(str(e) if str(e).startswith(f"{file}:") else f"{file}: {e}") from None
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-303
 @patch
@@ -198,6 +208,8 @@ def history(self: Run) -> pd.DataFrame:
         raise ValueError(f"{file}: not a table of epochs, or a damaged one ({error_text(e)})") from None
     if len(found.columns) and not {"epoch", "loss"} <= set(found.columns):
         raise ValueError(f"{file}: not a table of epochs, or a damaged one (it has no columns epoch and loss)")
+    if len(found) and (texts := [name for name in found if not pd.api.types.is_numeric_dtype(found[name])]):
+        raise ValueError(f"{file}: not a table of epochs, or a damaged one (its column {texts[0]} holds no numbers)")
     return found
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-105
@@ -318,8 +330,7 @@ def lock(self: Run, patience: float = 5.0) -> None:
         self._starting.path.unlink(missing_ok=True)
     # in others other processes may write: ranks, the runs of a sweep
     for folder in (self.path, self.path / _checkpoint_path(self.cfg), self.path / "figures"):
-        for left in folder.glob(".*.tmp*"):
-            left.unlink(missing_ok=True)
+        remove_unfinished(folder)
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-017
 @patch
@@ -335,9 +346,9 @@ def locked(self: Run) -> bool:
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-020
 _FULL = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the disk has become read-only",
+    errno.ENOSPC: ("the disk is full", "make room"),
+    errno.EDQUOT: ("the disk quota is used up", "make room"),
+    errno.EROFS: ("the disk is read-only", "make it writable, or choose another place"),
 }
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-107
@@ -365,8 +376,8 @@ def resume_hint(self: Run) -> str:
         return f"`unet_nb resume {path}` goes on where it stopped"
     if self.kind == "ranks":
         return "start it again on all hosts, with the first one's run folder as resume_ckpt, to go on"
-    if self.kind == "sweep":
-        return f"`unet_nb sweep --resume {path}` does what is left"
+    if self.kind in SWEEPS:
+        return f"`unet_nb {SWEEPS[self.kind]} --resume {path}` does what is left"
     return f"`unet_nb run {self.kind} -f {path}/params.yaml` starts it again"
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-021
@@ -379,9 +390,12 @@ def storage_problem(self: Run, error: BaseException) -> str | None:
             "If it was moved, `unet_nb resume` with its new place goes on"
         )
     if isinstance(error, OSError) and error.errno in _FULL:
+        named = [str(file) for file in (error.filename2, error.filename) if file is not None]  # the last is written to
+        elsewhere = [file for file in named if not os.path.abspath(file).startswith(f"{self.path}{os.sep}")]
+        what, remedy = _FULL[error.errno]
         return (
-            f"{_FULL[error.errno]}: cannot write to {self.path}. What was written before is whole; "
-            f"make room, then {self.resume_hint()}"
+            f"{what}: cannot write to {(elsewhere or [self.path])[0]}. What was written before is whole; "
+            f"{remedy}, then {self.resume_hint()}"
         )
     return None
 
@@ -463,7 +477,7 @@ def create_run(cfg: RunConfig, kind: str = "train") -> Run:
         path = root / (f"{stamp}_{name}" if attempt == 1 else f"{stamp}_{name}-{attempt}")
         try:
             path.mkdir(parents=True)
-            return make_run(path, cfg, kind)
+            return _make_or_remove(path, cfg, kind)
         except FileExistsError:
             continue
         except OSError as e:
@@ -488,6 +502,15 @@ def make_run(path: Path, cfg: RunConfig, kind: str = "train") -> Run:
         given = ", ".join(f"{name} {shortened(value, 40)}" for name, value in cfg.ignored.items())
         run.log(f"not used by {kind}, parameters of other jobs: {given}")
     return run
+
+# %% ../../nbs/runs/00_folder.ipynb #cell-312
+def _make_or_remove(path: Path, cfg: RunConfig, kind: str) -> Run:
+    "`make_run`; when it fails (a full disk, Ctrl-C) nothing of the folder is left."
+    try:
+        return make_run(path, cfg, kind)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-029
 def _fetch_data(cfg: RunConfig, run: Run) -> None:

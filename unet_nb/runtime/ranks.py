@@ -8,7 +8,6 @@ __all__ = ['Ranks', 'join_ranks', 'start_rank_run', 'MeanOverRanks', 'average_st
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-003
 import os
 import subprocess
-import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from mindspore.communication import GlobalComm, get_group_size, get_rank, init
 from ..config.groups import ConfigError
 from ..config.jobs import TrainConfig
 from ..runs.folder import Run, make_run, start_run
+from ..runs.processes import python_command
 from .device import setup_device
 
 # %% ../../nbs/runtime/01_ranks.ipynb #cell-006
@@ -107,8 +107,8 @@ def _join_mpi() -> bool:
     env.setdefault("MS_SCHED_HOST", "127.0.0.1")
     env.setdefault("MS_SCHED_PORT", "8118")
     if env["OMPI_COMM_WORLD_RANK"] == "0":
-        program = "from mindspore.communication import init; init()"
-        subprocess.Popen([sys.executable, "-c", program], env=env | {"MS_ROLE": "MS_SCHED"}, stdout=subprocess.DEVNULL)
+        scheduler = python_command("from mindspore.communication import init; init()")
+        subprocess.Popen(scheduler, env=env | {"MS_ROLE": "MS_SCHED"}, stdout=subprocess.DEVNULL)
     env["MS_ROLE"] = "MS_WORKER"
     env.setdefault("RANK_ID", env["OMPI_COMM_WORLD_RANK"])
     env.setdefault("DEVICE_ID", env.get("OMPI_COMM_WORLD_LOCAL_RANK", "0"))

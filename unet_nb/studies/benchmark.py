@@ -217,7 +217,7 @@ def _start_workers(folder: Path, task: str, torch_python: str | None) -> list[_W
 def find_torch(python: str) -> str | None:
     "The interpreter `python` (empty: this one) if it can import PyTorch, else None."
     try:
-        found = subprocess.run([python or sys.executable, "-c", "import torch"], capture_output=True)
+        found = subprocess.run([python or sys.executable, *python_command("import torch")[1:]], capture_output=True)
     except OSError as e:
         raise ConfigError(f"torch_python: {python} cannot be started: {e.strerror}") from None
     if python and found.returncode:

@@ -8,7 +8,6 @@ __all__ = ['stages', 'verdicts', 'selfcheck']
 # %% ../../nbs/studies/09_selfcheck.ipynb #cell-102d1382
 import json
 import subprocess
-import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from ..core.paths import resolve_path
 from ..exporting.export import export
 from ..runs.checkpoint import config_for_checkpoint
 from ..runs.folder import start_run
+from ..runs.processes import python_command
 from ..runtime.device import lacks, machine
 from ..training.evaluate import evaluate_checkpoint
 from ..training.fit import fit
@@ -119,10 +119,10 @@ def _in_process(device: str, folder: Path, checkpoint: str, log: Callable[[str],
     "`stages` in a process of its own: a device cannot be changed, and a crash must not end the check."
     note = folder / f"{device}.json"
     program = (
-        "import sys; from unet_nb.core.files import write_json; from unet_nb.studies.selfcheck import stages; "
+        "from unet_nb.core.files import write_json; from unet_nb.studies.selfcheck import stages; "
         "write_json(sys.argv[1], stages(*sys.argv[2:]))"
     )
-    command = [sys.executable, "-c", program, str(note), device, str(folder / device), checkpoint]
+    command = python_command(program, str(note), device, str(folder / device), checkpoint)
     log(f"{device}: training, evaluating, exporting …")
     with open(folder / f"{device}.log", "w", encoding="utf-8") as output:
         code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT).returncode

@@ -195,12 +195,13 @@ def create_sweep(
     overrides: dict[str, Any],
     combinations: Sequence[dict[str, Any]],
     seeds: int = 1,
+    kind: str = "sweep",
 ) -> Run:
     "The folder of a new sweep in `output_path`, with its plan in it. Raises ConfigError before anything is written."
     base = merge_params(list(files), overrides)
     plan = planned_runs(notebook, files, overrides, with_seeds(combinations, seeds, _first_seed(base)))
     cfg = CrossValidateConfig(**base | combinations[0])  # with what a sweep itself reads, whatever it runs
-    sweep = create_run(cfg.replace(name=f"sweep_{cfg.name}" if cfg.name else ""), "sweep")
+    sweep = create_run(cfg.replace(name=f"{kind}_{cfg.name}" if cfg.name else ""), kind)
     write_json(sweep.path / "sweep.json", {"notebook": notebook, "runs": plan})
     return sweep
 
@@ -470,7 +471,7 @@ def conclude(sweep: Run) -> pd.DataFrame:
     sweep.log(readable(combinations).to_string(index=False))
     if table[score].notna().any():
         save_figure(sweep_figure(table, score), sweep.figures / "sweep.png")
-    if best := best_combination(combinations, score):
+    if sweep.kind == "sweep" and (best := best_combination(combinations, score)):
         sweep.log(best)
     failed = table[table.state.isin(("failed", "interrupted", "killed"))]
     if (table.state == "done").all():

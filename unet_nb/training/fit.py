@@ -21,11 +21,12 @@ from fastcore.basics import patch
 from mindspore import nn, ops
 
 # %% ../../nbs/training/05_fit.ipynb #cell-081
-from ..config.groups import ConfigError, OptimizerParams
+from ..config.groups import AugmentParams, ConfigError, EpochParams, LossParams, OptimizerParams
 from ..config.jobs import TrainConfig, ways_text
 from ..core.errors import stop_signals
 from ..core.files import file_digest, read_json, write_json
 from ..core.scaling import Scaling, fits, number_kind
+from ..core.text import shortened
 from ..data.doctor import quick_checks
 from ..data.pipeline import TrainBatches, create_dataset, epoch_tensors, load_split, preprocessing_of
 from ..data.preprocessing import fit_preprocessing
@@ -354,12 +355,25 @@ def resume_from(self: Trainer, run: Run) -> bool:
         prune_checkpoints(run.checkpoints, checkpoints_kept(self.cfg))  # killed before it could
     where = f"step {self.step} of epoch {self.epoch + 1}" if self.step else f"epoch {self.epoch}"
     run.log(f"goes on after {where}, from {Path(path).name}")
+    if checkpoint and (other := _other_params(self.cfg, checkpoint)):
+        run.warn(f"params.yaml is not as it was when {Path(path).name} was written, and holds now: {', '.join(other)}")
     if changes := version_changes(run):
         run.log(
             "warning: other versions than when the run began, the result may differ in the last digits: "
             + ", ".join(changes)
         )
     return True
+
+# %% ../../nbs/training/05_fit.ipynb #cell-401
+def _other_params(cfg: TrainConfig, checkpoint: Checkpoint) -> list[str]:
+    "What decides a training and is not in `cfg` as it was when `checkpoint` was written, in words."
+    names = dict.fromkeys(name for group in _DECISIVE for name in group.model_fields)
+    then = checkpoint.cfg
+    changed = [] if then is None else [name for name in names if getattr(cfg, name) != getattr(then, name)]
+    return [f"{name} {shortened(getattr(cfg, name))} (before {shortened(getattr(then, name))})" for name in changed]
+
+
+_DECISIVE = AugmentParams, LossParams, OptimizerParams, EpochParams
 
 # %% ../../nbs/training/05_fit.ipynb #cell-072
 @patch
