@@ -79,17 +79,13 @@ def same_objects(a: np.ndarray, b: np.ndarray) -> bool:
     return len(pairs.T) == len(np.unique(pairs[0])) == len(np.unique(pairs[1])) and (0, 0) in map(tuple, pairs.T)
 
 
-def test_labelme(tmp_path):
-    done, mask, numbers = prepared(FIXTURES / "labelme", tmp_path)
-    assert done.tool == "LabelMe JSON" and done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
-    np.testing.assert_array_equal(mask, expected()[0])
-    np.testing.assert_array_equal(numbers, expected()[1])
-
-
-def test_cvat_coco_by_datumaro(tmp_path):
-    "Brush masks come as iscrowd 1 and are objects."
-    done, mask, numbers = prepared(FIXTURES / "datumaro_coco", tmp_path)
-    assert done.tool == "COCO (CVAT)" and done.totals()["painted"] == 4
+@pytest.mark.parametrize(
+    "folder, tool", [("labelme", "LabelMe JSON"), ("datumaro_coco", "COCO (CVAT)"), ("datumaro_cvat", "CVAT XML")]
+)
+def test_the_whole_scene(folder, tool, tmp_path):
+    "Polygons and brushes on top of each other; in COCO, brush masks come as iscrowd 1 and are objects."
+    done, mask, numbers = prepared(FIXTURES / folder, tmp_path)
+    assert done.tool == tool and done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
     np.testing.assert_array_equal(mask, expected()[0])
     np.testing.assert_array_equal(numbers, expected()[1])
 
@@ -102,11 +98,34 @@ def test_cvat_segmentation_mask_by_datumaro(tmp_path):
     assert same_objects(numbers, expected(polygons=False)[1])  # a colour has no order
 
 
-def test_cvat_xml_by_datumaro(tmp_path):
-    done, mask, numbers = prepared(FIXTURES / "datumaro_cvat", tmp_path)
-    assert done.tool == "CVAT XML" and done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
-    np.testing.assert_array_equal(mask, expected()[0])
-    np.testing.assert_array_equal(numbers, expected()[1])
+def test_napari_shapes(tmp_path):
+    "Whole numbers are centres of pixels; the last two are an ellipse and a turned rectangle."
+    done, mask, numbers = prepared(FIXTURES / "napari", tmp_path)
+    truth = expected(bitmaps=False)[1]
+    y, x = np.mgrid[: scene.SIZE[0], : scene.SIZE[1]] + 0.5
+    truth[((x - 35) / 6) ** 2 + ((y - 9) / 4) ** 2 <= 1] = 3
+    truth[gdal([(30.6, 20.7), (26.7, 24.7), (32.95, 30.8), (36.85, 26.8)])] = 4
+    assert done.tool == "napari's shapes" and done.totals() == {"read": 4, "painted": 4, "partly hidden": 1}
+    np.testing.assert_array_equal(numbers, truth)
+    np.testing.assert_array_equal(mask, truth > 0)
+
+
+def test_cvat_video(tmp_path):
+    "Built after the format. A track has a shape for each frame; outside of the picture it has none."
+    done = to_folder(FIXTURES / "cvat_video", tmp_path / "kit", log=lambda line: None)
+    assert done.tool == "CVAT XML" and done.names == ["background", "cell", "nucleus"]
+    both, first = expected(bitmaps=False)[0], np.where(gdal(scene.POLYGONS[0][1]), 1, 0)
+    truths = [both, np.where(scene.bitmaps()[0][1], 1, both), first]
+    for sample, truth in zip(load_folder(tmp_path / "kit", num_classes=3), truths, strict=True):
+        np.testing.assert_array_equal(sample.mask, truth)
+
+
+def test_ilastik_hdf5(tmp_path):
+    "Built after the format. Labels begin at 1, which of them is the background is asked."
+    with pytest.raises(Question, match="background"):
+        read_annotations(FIXTURES / "ilastik")
+    _, mask, _ = prepared(FIXTURES / "ilastik", tmp_path, options=ReadOptions(background=1))
+    np.testing.assert_array_equal(mask, expected(polygons=False)[0])
 
 
 def test_label_studio_json(tmp_path):
@@ -451,6 +470,21 @@ def test_archives_that_swell_are_refused(folder, tmp_path):
 def test_damaged_rois_are_named(content, folder, tmp_path):
     (folder / "a.roi").write_bytes(content)
     assert "a.roi" in refused(folder, tmp_path / "kit")
+
+
+def test_losing_all_annotations_says_why(folder, tmp_path):
+    shapes = [{"label": "cell", "shape_type": "line", "points": [[1, 1], [9, 9]]}] * 2
+    (folder / "a.json").write_text(json.dumps({"shapes": shapes, "imagePath": "a.png"}))
+    assert "2 lines (line_width gives them one, in pixels)" in refused(folder, tmp_path / "kit")
+
+
+def test_collections_within_collections(tmp_path):
+    shutil.copytree(FIXTURES / "qupath", tmp_path / "source")
+    file = tmp_path / "source/a.geojson"
+    data = json.loads(file.read_text())
+    two = {"type": "FeatureCollection", "features": data["features"][2:]}
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [*data["features"][:2], two]}))
+    np.testing.assert_array_equal(prepared(tmp_path / "source", tmp_path)[1], expected()[0])
 
 
 def test_entities_are_refused(folder, tmp_path):

@@ -146,3 +146,21 @@ def test_checkpoint_onnx_and_mindir_answer_alike(trained, camera):
     refused = infer("bytes.tif", "-o", "b.tif")
     assert refused.returncode == 1 and "--scaling image" in refused.stderr and not (folder / "b.tif").exists()
     assert infer("bytes.tif", "-o", "b.tif", "--scaling", "image").returncode == 0
+
+
+def test_explore_notebooks_show_networks_of_other_values(trained, camera):
+    "What the notebooks call on a run whose limits were found by the training, in the notebooks' order."
+    from unet_nb.interactive.explore import explore_predictions, explore_runs, predict_held_out, predict_new
+    from unet_nb.interactive.layers import explore_layers
+
+    (_, run), (folder, _) = trained, camera
+    told = json.loads((run.path / "metrics.json").read_text())
+    _, found = predict_held_out(run)
+    assert np.mean([q.scores["dice_coeff"] for q in found]) == pytest.approx(told["dice_coeff"], abs=1e-5)
+    views = (
+        explore_predictions(run),
+        predict_new(run, folder / "new.tif", folder / "predicted"),
+        explore_layers(run=run),
+        explore_runs([run, run]),
+    )
+    assert all(view.png().startswith(b"\x89PNG") for view in views)

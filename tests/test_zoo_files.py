@@ -1,6 +1,7 @@
 """Files that somebody from the zoo already has: exported ones without our description, nuclei to convert in place."""
 
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -63,6 +64,36 @@ def test_a_file_without_description_scores_by_the_parameters(name, exported, tmp
         cfg, path = config_for_model(values, kind)
         scores.append(evaluate(cfg, path, start_run(cfg, f"infer_{kind}")).metrics["dice_coeff"])
     assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+
+
+def test_a_file_of_one_size_as_the_zoo_exports_it(tmp_path):
+    "No description, and one image of 64 × 64 at a time: the same scores by the parameters, words for another size."
+    from unet_nb.exporting.infer import config_for_model, evaluate_onnx
+    from unet_nb.runs.folder import start_run
+
+    model = onnx.load(Path(__file__).parent / "fixtures/version_0_1/unet.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "free.onnx")
+    for io, sizes in ((model.graph.input[0], (1, 1, 64, 64)), (model.graph.output[0], (1, 64, 64, 2))):
+        for dim, size in zip(io.type.tensor_type.shape.dim, sizes, strict=True):
+            dim.dim_value = size  # takes the place of the name
+    onnx.save(model, tmp_path / "fixed.onnx")
+    given = {
+        "output_path": str(tmp_path),
+        "demo_slices": 10,
+        "demo_size": 64,
+        "model_name": "unet_fast",
+        "batch_size": 4,
+    }
+
+    def dice(name: str, side: int) -> float:
+        values = given | {"image_size": [side, side], "model_file": str(tmp_path / f"{name}.onnx")}
+        cfg, path = config_for_model(merge_params([], values, "infer_onnx"), "onnx")
+        return evaluate_onnx(cfg, path, start_run(cfg, "infer_onnx")).metrics["dice_coeff"]
+
+    assert dice("fixed", 64) == pytest.approx(dice("free", 64), abs=1e-6)
+    with pytest.raises(ValueError, match="check image_size"):
+        dice("fixed", 96)
 
 
 def test_nuclei_are_converted_in_place(tmp_path):

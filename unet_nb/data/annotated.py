@@ -250,12 +250,12 @@ class ImageIndex:
         )
 
 # %% ../../nbs/data/16_annotated.ipynb #cell-024
-_WORDS = r"roi ?set|rois?|overlays?|annotations?|annotated|labels?|masks?|cells?|detections?|objects?"
+_WORDS = r"roi ?set|rois?|overlays?|annotations?|annotated|labels?|masks?|cells?|detections?|objects?|shapes|points"
 
 # %% ../../nbs/data/16_annotated.ipynb #cell-025
 def _plain_stem(name: str) -> str:
     "The name of a file without endings, and without words such as RoiSet or annotations around it."
-    stem = re.sub(r"\.(geojson|json|zip|roi|xml)$", "", name, flags=re.I)
+    stem = re.sub(r"\.(geojson|json|zip|roi|xml|csv)$", "", name, flags=re.I)
     stem = re.sub(r"\.(png|jpe?g|tiff?|svs|ndpi|ome)$", "", stem, flags=re.I)
     stem = re.sub(rf"^({_WORDS})[-_. ]+|[-_. ]+({_WORDS})$", "", stem, flags=re.I)
     return "" if re.fullmatch(_WORDS, stem, flags=re.I) else stem

@@ -34,6 +34,7 @@ from unet_nb.data.label_images import (
 )
 from .label_studio import read_label_studio
 from .labelme import read_labelme, write_labelme
+from .napari import is_napari_table, read_napari
 
 # %% ../../nbs/data/25_annotations.ipynb #cell-006
 READERS: dict[str, tuple[str, Callable[..., Annotations]]] = {
@@ -43,9 +44,10 @@ READERS: dict[str, tuple[str, Callable[..., Annotations]]] = {
     "coco": ("COCO as annotation tools write it (CVAT, Label Studio, Roboflow, supervision)", read_coco),
     "colors": ("colour masks with a label map (CVAT)", read_color_masks),
     "roboflow": ("masks with _classes.csv (Roboflow)", read_roboflow_masks),
-    "cvat": ("XML of CVAT, for images", read_cvat),
+    "cvat": ("XML of CVAT, for images or for video", read_cvat),
     "label_studio": ("JSON of Label Studio", read_label_studio),
     "imagescope": ("XML of Aperio ImageScope", read_imagescope),
+    "napari": ("tables of napari's shapes", read_napari),
     "labels": ("label images (Cellpose, napari, StarDist, ilastik)", read_label_images),
 }
 
@@ -116,6 +118,8 @@ def _kind_of_file(path: Path) -> str | None:
         return "imagej" if _has_overlay(path) else None
     if ending == ".zip":
         return "imagej" if is_roi_archive(path) else None
+    if ending == ".csv":
+        return "napari" if is_napari_table(path) else None
     known = {".roi": "imagej", ".geojson": "qupath"}
     return known.get(ending) or (
         _json_kind(path) if ending == ".json" else _xml_kind(path) if ending == ".xml" else None

@@ -71,6 +71,8 @@ def convert_source(cfg: PrepareConfig, log: Callable[[str], Any] = print) -> Con
         log(f"recognised as the layout of the 2018 Data Science Bowl: {source}")
         found = convert_nuclei(source, target, instances=cfg.keep_instances, workers=cfg.workers or None, log=log)
         return Conversion(target, {"nuclei": found}, {"dataset": "Cell_nuclei"})
+    if cfg.workers > 1:
+        log("workers has no effect here: annotations are painted by one process")
     prepared = to_folder(
         source,
         target,

@@ -95,6 +95,15 @@ def _class_color(properties: dict) -> tuple[int, int, int] | None:
     return tuple(number >> shift & 255 for shift in (16, 8, 0)) if isinstance(number, int) else None
 
 # %% ../../nbs/data/18_geojson.ipynb #cell-013
+def _unfolded(features: list) -> list:
+    "Features, also those in collections within the collection."
+    found = []
+    for feature in features:
+        inner = feature.get("features") if isinstance(feature, dict) else None
+        found += _unfolded(inner) if isinstance(inner, list) else [feature]
+    return found
+
+
 def _features(path: Path) -> list[dict]:
     "The features of a GeoJSON file. Raises DataError (unreadable) in words."
     try:
@@ -103,6 +112,7 @@ def _features(path: Path) -> list[dict]:
         raise DataError("unreadable", f"{path}: not a GeoJSON file, or a damaged one: {error}") from error
     if isinstance(data, dict):
         data = data.get("features", [data] if data.get("type") == "Feature" else None)
+    data = _unfolded(data) if isinstance(data, list) else data
     if not isinstance(data, list) or not all(isinstance(feature, dict) for feature in data):
         raise DataError(
             "unreadable",

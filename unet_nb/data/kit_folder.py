@@ -52,6 +52,10 @@ def _class_names(read: Annotations, classes: Sequence[str] | None = None) -> lis
                 f"classes: {unknown[0]!r} does not occur; the names are {', '.join(map(repr, known[:20]))}"
             )
         known = list(dict.fromkeys(classes))
+    lost = sum((image.left_out for image in read.images), Counter())
+    if not known and lost:
+        reasons = "; ".join(f"{n} {reason}" for reason, n in lost.most_common(8))
+        raise DataError("classes", f"{read.source}: not one of its annotations is an area. Left out: {reasons}")
     if not 0 < len(known) < 255:
         raise DataError(
             "classes", f"{read.source}: there are {len(known)} classes; a mask holds 1 to 254 of them (classes chooses)"

@@ -8,9 +8,11 @@ __all__ = ['LABEL_SUFFIXES', 'read_labels', 'label_pairs', 'read_label_images', 
 
 # %% ../../nbs/data/21_label_images.ipynb #cell-003
 import csv
+import json
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +20,7 @@ import tifffile
 
 from ..core.files import atomic_path
 from unet_nb.data.annotated import (
+    MOST_PIXELS,
     AnnotatedImage,
     Annotations,
     ImageIndex,
@@ -25,16 +28,74 @@ from unet_nb.data.annotated import (
     ReadOptions,
     image_part,
     list_files,
+    require,
 )
 from .images import DataError, Reading, read_mask
 from .shapes import Bitmap, Shape
 
+# %% ../../nbs/data/21_label_images.ipynb #cell-301
+_HDF5 = (".h5", ".hdf5", ".hdf")
+
+
+def _dataset_of(file: Any) -> Any:
+    "The one dataset of an open HDF5 file, `exported_data` where there are several. Raises ValueError in words."
+    own = {name: file.get(name, getlink=True) for name in file}
+    own = {name: file[name] for name, link in own.items() if type(link).__name__ == "HardLink"}
+    found = {name: held for name, held in own.items() if hasattr(held, "dtype")}
+    name = "exported_data" if "exported_data" in found else next(iter(found), "")
+    if not name or len(found) > 1 and name != "exported_data":
+        raise ValueError(f"it holds {', '.join(found) or 'no dataset'}; one called exported_data is read")
+    held = found[name]
+    if held.dtype.kind not in "uif" or held.size > MOST_PIXELS or held.external or held.is_virtual:
+        raise ValueError(f"{name} holds {held.dtype} of shape {held.shape}, which are no labels of a picture")
+    return held
+
+# %% ../../nbs/data/21_label_images.ipynb #cell-302
+def _axes_of(held: Any) -> str:
+    "A letter for each axis of a dataset, by its axistags; without them rows and columns, perhaps of one channel."
+    text = held.attrs.get("axistags")
+    if text is None:
+        return {2: "yx", 3: "yxc"}.get(held.ndim, "?" * held.ndim)
+    return "".join(str(axis["key"]) for axis in json.loads(text)["axes"])
+
+
+def _plane(values: np.ndarray, axes: str) -> np.ndarray:
+    "Values as (H, W) by the letters of their axes. Raises ValueError in words where there is more than one picture."
+    if len(axes) != values.ndim or not {"y", "x"} <= set(axes):
+        raise ValueError(f"its axes are not known ({axes}, {values.shape})")
+    more = [f"{n} of {axis}" for axis, n in zip(axes, values.shape) if axis not in "yx" and n != 1]
+    if more:
+        raise ValueError(f"it holds several pictures ({', '.join(more)}); export each as a file of its own")
+    kept = [axis for axis in axes if axis in "yx"]
+    plane = values.reshape([n for axis, n in zip(axes, values.shape) if axis in "yx"])
+    return plane if kept == ["y", "x"] else plane.T
+
+# %% ../../nbs/data/21_label_images.ipynb #cell-303
+def _read_hdf5(path: Path) -> np.ndarray:
+    "The numbers of ilastik's HDF5, int64 (H, W). Raises DataError in words."
+    library = require("h5py", "Reading HDF5")
+    try:
+        with library.File(path, "r") as file:
+            held = _dataset_of(file)
+            values = _plane(held[()], _axes_of(held))
+    except Exception as error:  # damaged files raise many kinds
+        words = error if isinstance(error, ValueError) else f"not HDF5, or damaged ({error})"
+        raise DataError("unreadable", f"{path}: {words}") from error
+    if values.dtype.kind == "f" and (values != np.round(values)).any():
+        words = "it holds fractions (probabilities, perhaps); in ilastik choose Simple Segmentation as source"
+        raise DataError("mask-values", f"{path}: {words}")
+    if values.size and not (0 <= values.min() and values.max() < 2**32):
+        raise DataError("mask-values", f"{path}: its numbers go from {values.min()} to {values.max()}")
+    return values.astype(np.int64)
+
 # %% ../../nbs/data/21_label_images.ipynb #cell-006
 def read_labels(path: Path) -> np.ndarray:
-    """The numbers of a label image, int64 (H, W); float ones must be whole.
+    """The numbers of a label image, int64 (H, W), a picture or ilastik's HDF5; float ones must be whole.
 
-    Raises DataError (mask-values, jpeg- mask) in words.
+    Raises DataError (mask-values, jpeg-mask) in words.
     """
+    if path.suffix.lower() in _HDF5:
+        return _read_hdf5(path)
     mask = read_mask(path)
     if mask.lossy:
         raise DataError(
@@ -126,7 +187,7 @@ _CLASSES = ("_Simple Segmentation",)
 def _pairs_by_suffix(index: ImageIndex, suffix: str) -> dict[Path, Path]:
     "Label images `<image><suffix>` and their images, in the same folder or in one beside it."
     pairs = {}
-    for label in index.images:
+    for label in [*index.images, *list_files(index.root, _HDF5)]:
         if not label.stem.lower().endswith(suffix.lower()) or label.stem.lower() == suffix.lower():
             continue
         images = [i for i in index.by_stem.get(label.stem[: -len(suffix)].lower(), []) if i != label]

@@ -64,6 +64,7 @@ def _circle(p: np.ndarray) -> Figure:
 _AREAS: dict[str, tuple[int, Callable[[np.ndarray], Figure]]] = {  # number of points: exactly, or (below 0) at least
     "polygon": (-3, lambda p: Outline((p,))),
     "oriented_rectangle": (4, lambda p: Outline((p,))),
+    "rotation": (4, lambda p: Outline((p,))),  # as X-AnyLabeling calls it
     "rectangle": (2, _box),
     "circle": (2, _circle),
 }
@@ -72,6 +73,8 @@ _AREAS: dict[str, tuple[int, Callable[[np.ndarray], Figure]]] = {  # number of p
 def _labelme_figure(entry: dict, options: ReadOptions) -> Figure:
     "The figure of a shape of LabelMe. Raises DataError (left-out) with the reason where it has none."
     kind = entry.get("shape_type") or "polygon"
+    if kind == "rectangle" and isinstance(entry.get("points"), list) and len(entry["points"]) == 4:
+        kind = "oriented_rectangle"  # X-AnyLabeling writes all four corners
     try:
         points = np.array(entry["points"], float).reshape(-1, 2)
     except (KeyError, TypeError, ValueError):

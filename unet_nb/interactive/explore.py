@@ -257,7 +257,8 @@ def predict_held_out(run: Run, most: int = 60) -> tuple[TrainConfig, list[Predic
     from unet_nb.training.evaluate import score_image
 
     predictor, found = load_predictor([run.path]), []
-    cfg = run.cfg.replace(**found_from_run(run.cfg.model_dump(), find_checkpoint(run.path)))
+    carried = {"scaling": predictor.cfg.scaling}  # the run's own says how to find it, the network's what was found
+    cfg = run.cfg.replace(**carried, **found_from_run(run.cfg.model_dump(), find_checkpoint(run.path)))
     val = load_split(cfg)[1]
     for i in evenly(len(val), most):
         sample = val[int(i)]
