@@ -2,7 +2,7 @@
 # bioimageio.core 0.11 mirrors a whole image by the halo before it predicts; 0.10.2 hands it over as it is.
 #
 # Guess:  a sample that fits the network is predicted as it is, by every version, when it is not cut into blocks.
-# Seen:   with a halo of 4 on a network that returns its input's mean, 0.10.2 gives the network 32 x 32 pixels, 0.11.0 gives it 40 x 40 and crops the answer. A network that pads with zeros answers differently in the strip of the halo.
+# Seen:   with a halo of 4 on a network that answers the height of its input, 0.10.2 gives the network 32 x 32 pixels, 0.11.0 gives it 40 x 40 and crops the answer. A network that pads with zeros answers differently in the strip of the halo.
 # So:     compare away from the border, or let the network mirror by itself; the test tensors of a package do not show it, they are compared by the same version that made the pad.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -56,6 +56,6 @@ cd "$folder"
 for one in "0.10.2 32" "0.11.0 40"; do
   read -r version height <<< "$one"
   python3 -m venv "$folder/env$version"
-  "$folder/env$version/bin/python" -m pip install --quiet --disable-pip-version-check "bioimageio.core==$version" 'pydantic<2.14' onnxruntime onnx
+  "$folder/env$version/bin/python" -m pip install --quiet --disable-pip-version-check "bioimageio.core==$version" 'pydantic<2.14' onnxruntime onnx pyyaml
   "$folder/env$version/bin/python" "$folder/sizes.py" "$height"
 done
