@@ -20,6 +20,7 @@ from ..core.paths import is_url, resolve_path
 from ..data.pairs import find_pictures
 from ..figures.plots import save_figure
 from .files import OBJECT_FILES, Wanted, load_predictor, open_engine, predict_files
+from .objects import RULE_NUMBERS
 from .predict import Predictor, open_new_images
 from ..runs.folder import Run, newest_run
 
@@ -32,7 +33,7 @@ def load_models(cfg: PredictImagesConfig) -> Predictor:
     models = cfg.models or [newest_run(cfg.output_path).path]
     threads = cfg.threads or (1 if cfg.cluster else 0)
     predictor = load_predictor(models, cfg.tile or None, cfg.reading, threads, device_target=cfg.device_target)
-    given = {name: getattr(cfg, name) for name in ("object_threshold", "object_seeds", "object_min_size")}
+    given = {f"object_{name}": getattr(cfg, f"object_{name}") for name in RULE_NUMBERS}
     predictor.cfg = predictor.cfg.replace(**{name: value for name, value in given.items() if value is not None})
     return predictor
 
