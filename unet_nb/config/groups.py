@@ -470,6 +470,9 @@ class ObjectParams(Params):
     object_seeds: float | None = param(
         None, "objects: seeds above this (objects none: pixels of a neck); None: chosen in training", ge=0
     )
+    object_neck: float | None = param(
+        None, "objects: seeds are cut where thinner by these pixels; 0: never; None: chosen in training", ge=0
+    )
     object_min_size: int | None = param(
         None, "objects: those of fewer pixels are dropped; None: chosen in training, else 1", ge=0
     )

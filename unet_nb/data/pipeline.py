@@ -21,7 +21,7 @@ from .augment import build_augment
 from .preprocessing import Preprocessing, fit_preprocessing, network_size, preprocessing_of
 from .samples import ImageSet, Sample, resize_mask_zoo
 from .sources import source_of
-from .targets import with_targets
+from .targets import insides, with_targets
 from .weights import border_weights, foreground_crop, labelled_crop
 from .zoo import follows_zoo, reads_folders, zoo_example, zoo_mask
 
@@ -100,7 +100,7 @@ def train_example(
     example = np.ascontiguousarray(image.transpose(2, 0, 1)), mask.astype(np.int32)
     if not cfg.border_weight:
         return example
-    return *example, border_weights((mask > 0) & (mask != cfg.ignore_index), w0=cfg.border_weight)
+    return *example, border_weights(insides(mask, cfg.objects, cfg.ignore_index), w0=cfg.border_weight)
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-016
 def resized_mask(cfg: SampleConfig, mask: np.ndarray) -> np.ndarray:

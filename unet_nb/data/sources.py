@@ -32,6 +32,7 @@ from .images import DataError, naming_parameter, read_mask
 from .isbi import load_isbi, zoo_fold
 from .label_images import read_classes_csv
 from .masks import present_values, summarize_mask
+from .nuclei import nuclei_set
 from .pairs import Pair, pair_files
 from .samples import ImageSet, Sample, check_pair, open_images
 from .strokes import STROKES, Strokes, painted_mask, stroke_file
@@ -245,17 +246,26 @@ class Stack(Source):
 
 # %% ../../nbs/data/11_sources.ipynb #cell-018
 class Generated(Stack):
-    "The generated stack of `data.demo`, where no files are named."
+    "Where no files are named: the generated stack of `data.demo`, or with `objects` the nuclei of `data.nuclei`."
 
     def load(self) -> ImageSet:
+        if self.cfg.objects != "none":
+            return nuclei_set(self.cfg.demo_slices, self.cfg.demo_size)[0]
         return demo_set(self.cfg.demo_slices, self.cfg.demo_size, seed=0)
 
     def files(self) -> dict[str, Path]:
         return {}
 
+    def instances(self, training: bool = False) -> Callable[[str], np.ndarray] | None:
+        if self.cfg.objects == "none":
+            return None
+        return nuclei_set(self.cfg.demo_slices, self.cfg.demo_size)[1].__getitem__
+
     def new_images(self, spare: Path) -> Path:
-        "Slices of another seed."
+        "Images of another seed."
         cfg = self.cfg
+        if cfg.objects != "none":
+            return _write_images(nuclei_set(cfg.demo_slices, cfg.demo_size, cfg.seed + 1)[0], spare)
         return write_demo(spare, cfg.demo_slices, cfg.demo_size, cfg.seed + 1, overwrite=True) / "test-volume.tif"
 
 # %% ../../nbs/data/11_sources.ipynb #cell-021

@@ -20,6 +20,7 @@ from ..core.paths import resolve_path
 from ..data.pairs import find_pictures
 from ..figures.plots import save_figure
 from .files import OBJECT_FILES, Wanted, load_predictor, predict_files
+from .objects import RULE_NUMBERS
 from .predict import Predictor, open_new_images
 from ..runs.folder import Run, newest_run
 
@@ -31,7 +32,7 @@ def load_models(cfg: PredictImagesConfig) -> Predictor:
     "The networks that `cfg` names, with those of its numbers for objects that are set. Raises errors in words."
     models = cfg.models or [newest_run(cfg.output_path).path]
     predictor = load_predictor(models, cfg.tile or None, cfg.reading, cfg.threads, device_target=cfg.device_target)
-    given = {name: getattr(cfg, name) for name in ("object_threshold", "object_seeds", "object_min_size")}
+    given = {f"object_{name}": getattr(cfg, f"object_{name}") for name in RULE_NUMBERS}
     predictor.cfg = predictor.cfg.replace(**{name: value for name, value in given.items() if value is not None})
     return predictor
 

@@ -79,6 +79,7 @@ def _object_rule(described: dict[str, Any]) -> dict[str, Any]:
     names, rule = [c["name"] for c in described["classes"]], {"objects": said["objects"]}
     for name, kind in (("threshold", float), ("seeds", float), ("min_size", int)):
         rule[f"object_{name}"] = kind(said[name])
+    rule["object_neck"] = float(said.get("neck", 0))  # files of earlier versions know of none
     if said["channels"] != channel_names(names, said["objects"]) or not 0 <= min(list(rule.values())[1:]):
         raise ValueError("the channels are not those of the classes, or a number of the rule is negative")
     return rule
@@ -316,6 +317,7 @@ class DescribedConfig:
     object_threshold: float | None = None
     object_seeds: float | None = None
     object_min_size: int | None = None
+    object_neck: float | None = None
 
     def replace(self, **values: Any) -> "DescribedConfig":
         "A copy with other `values`."
