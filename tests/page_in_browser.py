@@ -1,13 +1,14 @@
 """An exported HTML page in a real browser, which no other test can stand for.
 
     apt-get install chromium                        # Debian; other systems: Chrome or Chromium
-    pip install playwright numpy                    # in an environment of its own; it needs no browser of its own
+    pip install playwright numpy pillow              # in an environment of its own; it needs no browser of its own
     python tests/page_in_browser.py unet.html image.png image.tif --picture page.png
 
 The page is opened from its file; each image is given to it, and what it says of it is printed: shares of the classes,
 size, type and seconds, or why it refuses it. Beside each image lie then IMAGE.classes.npy (H, W) and, where the network
-gives them, IMAGE.probabilities.npy (K, H, W), to be compared with `unet_nb predict`. A line beginning with FAIL stands
-for an address that the page asks for and for an error in its program; the exit code is 1 then.
+gives them, IMAGE.probabilities.npy (K, H, W), to be compared with `unet_nb predict`, and what the button "Save mask"
+saves. A line beginning with FAIL stands for an address that the page asks for, for an error in its program and for a
+saved mask that is not what the page found; the exit code is 1 then.
 """
 
 import argparse
@@ -18,7 +19,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import CDPSession, sync_playwright
+from PIL import Image
+from playwright.sync_api import CDPSession, Page, sync_playwright
 
 PATIENCE = 600  # seconds
 FAILED = []
@@ -50,6 +52,15 @@ def wait(browser: CDPSession, code: str) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"waited {PATIENCE} s for {code}")
         time.sleep(0.1)
+
+
+def save_mask(tab: Page, image: str) -> None:
+    "Press the last button of the newest image, and compare what it saves with what the page found."
+    with tab.expect_download() as begun:
+        tab.locator("main section:first-child button", has_text="Save mask").last.click()
+    begun.value.save_as(f"{image}.mask.png")
+    if not np.array_equal(np.asarray(Image.open(f"{image}.mask.png")), np.load(f"{image}.classes.npy")):
+        fail(f"{image}: the saved mask is not what the page found")
 
 
 def keep(image: str, found: dict) -> None:
@@ -87,6 +98,7 @@ def main() -> None:
             print(f"{image}: {' '.join(tab.inner_text('main section:first-child').split())}", flush=True)
             if not value(browser, "!!document.querySelector('main section:first-child .error')"):
                 keep(image, value(browser, PACKED))
+                save_mask(tab, image)
         if given.picture:
             tab.screenshot(path=given.picture)
         chromium.close()

@@ -88,10 +88,11 @@ def test_the_stored_configuration_of_an_old_version_loads(tmp_path):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values | {"lr": 0.1, "width": 512}))
     since = (  # parameters that came later
         "annotator background boxes cell_outline check_images checkpoint_interval class_from class_name classes "
+        "cluster cluster_params cluster_workers "
         "device_id export_batch images images_path iscrowd label_numbers label_suffix labels line_width models "
-        "node_modules object_min_size object_seeds object_threshold objects objects_out outlines overlap_rule "
-        "overlay_out package_authors package_license package_text package_title point_radius predictions protocol "
-        "reading scaling starred threads tile tool training_images unclassified upsample_grid weight_init"
+        "node_modules object_min_size object_neck object_seeds object_threshold objects objects_out outlines "
+        "overlap_rule overlay_out package_authors package_license package_text package_title point_radius predictions "
+        "protocol reading scaling starred threads tile tool training_images unclassified upsample_grid weight_init"
     ).split()
     assert len(values) == 109
     assert {ALIASES.get(name, name) for name in values} - {"rank"} == all_params().keys() - set(since)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import papermill
 import pytest
 import roifile
 import tifffile
@@ -21,7 +22,8 @@ def model(tmp_path_factory) -> Path:
     from unet_nb.runs.checkpoint import save_checkpoint
     from unet_nb.runtime.device import setup_device
 
-    cfg = TrainConfig(objects="border", crop_size=[32, 32], base_channels=4, depth=1, stem_factor=2, object_min_size=4)
+    network = {"crop_size": [32, 32], "base_channels": 4, "depth": 1, "stem_factor": 2}
+    cfg = TrainConfig(objects="border", object_min_size=4, object_neck=1.0, **network)
     setup_device(cfg)
     folder = tmp_path_factory.mktemp("model")
     return save_checkpoint(folder / "n.ckpt", create_model(cfg), state={"config": cfg.model_dump(), "epoch": 1})
@@ -91,5 +93,17 @@ def test_the_exported_file_gives_the_same_objects(model, tmp_path):
     expected = predict_objects(load_predictor([model]), image)
     cfg, checkpoint = config_for_checkpoint({"checkpoint_file_path": str(model)}, "export")
     exported = OnnxPredictor(onnx_form(cfg, load_trained(cfg, checkpoint), checkpoint))
-    assert exported.cfg.object_min_size == 4 and exported.classes == cfg.class_names
+    assert (exported.cfg.object_min_size, exported.cfg.object_neck) == (4, 1.0) and exported.classes == cfg.class_names
     np.testing.assert_array_equal(predict_objects(exported, image).labels, expected.labels)
+
+
+def test_the_run_notebook_finds_objects(model, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", picture(90, 110))
+    values = {"models": [str(model)], "images": str(tmp_path / "a.tif"), "objects_out": True}
+    notebook, out = Path(__file__).resolve().parent.parent / "nbs/run/predict.ipynb", tmp_path / "predict.ipynb"
+    values |= {"output_path": str(tmp_path / "runs"), "predictions": str(tmp_path / "o")}
+    papermill.execute_notebook(str(notebook), str(out), values, kernel_name="python3", progress_bar=False)
+    run = next((tmp_path / "runs").iterdir())
+    counts, labels = pd.read_csv(run / "counts.csv"), tifffile.imread(tmp_path / "o/a_objects.tif")
+    assert counts.objects.tolist() == [labels.max()] == [len(pd.read_csv(run / "objects.csv"))]
+    assert (run / "figures/objects_a.png").is_file() and out.read_text().count("image/png") == 2

@@ -31,20 +31,43 @@ const NUMBERS = {
 };
 const typeOf = ({ data }) => NUMBERS[data.constructor.name];
 
+// What is wrong with an image, in words that go on from its name.
+class Refusal extends Error {}
+
+// Some 30 bytes a pixel are held at once, and canvases of browsers have sides of at most 32767 pixels.
+const [MOST_PIXELS, LONGEST_SIDE] = [2 ** 26, 32767];
+
+function checkSize(width, height, pages = 1) {
+  const size = `${pages > 1 ? `${pages} pages of ` : ""}${width} × ${height} pixels`;
+  if (!(width > 0 && height > 0)) throw new Refusal(`it says that it has ${size}; it is damaged`);
+  if (width * height * pages <= MOST_PIXELS && Math.max(width, height) <= LONGEST_SIDE) return;
+  throw new Refusal(`it has ${size}, and this page holds ${MOST_PIXELS / 1e6 | 0} million at once, on sides of at most ` +
+    `${LONGEST_SIDE}; cut it, or use the program that made this page, which predicts images of any size`);
+}
+
 function fromRgba(name, width, height, rgba, channels) {
   const data = new Uint8Array(width * height * channels);
   for (let i = 0; i < width * height; i++) for (let c = 0; c < channels; c++) data[i * channels + c] = rgba[i * 4 + c];
   return { name, width, height, channels, data };
 }
 
+// UPNG unpacks a damaged file to whatever it finds, so each part's check sum and the end are looked at first.
+function checkPng(buffer) {
+  const [bytes, view] = [new Uint8Array(buffer), new DataView(buffer)];
+  checkSize(view.getUint32(16), view.getUint32(20));
+  for (let at = 8, kind = 0; kind !== 0x49454e44; kind = view.getUint32(at + 4), at += view.getUint32(at) + 12) { // IEND
+    const length = view.getUint32(at);
+    if (view.getUint32(at + 8 + length) !== UPNG.crc.crc(bytes, at + 4, length + 4) >>> 0) throw new Error("check sum");
+  }
+}
+
 function readPng(name, buffer) {
+  checkPng(buffer);
   const png = UPNG.decode(buffer);
   const { width, height, depth, ctype } = png;
   const channels = { 0: 1, 2: 3, 3: 3, 4: 2, 6: 4 }[ctype];
-  if (ctype === 3 || depth < 8) {
-    const rgba = new Uint8Array(UPNG.toRGBA8(png)[0]);
-    return [fromRgba(name, width, height, rgba, ctype === 3 ? 3 : 1)];
-  }
+  if (ctype === 3) return [fromRgba(name, width, height, new Uint8Array(UPNG.toRGBA8(png)[0]), 3)];
+  if (depth < 8) throw new Refusal(`it has ${depth} bits a pixel; save it with 8 or 16`);
   const bytes = new Uint8Array(png.data);
   if (depth === 8) return [{ name, width, height, channels, data: bytes.slice(0, width * height * channels) }];
   const data = new Uint16Array(width * height * channels);
@@ -52,9 +75,22 @@ function readPng(name, buffer) {
   return [{ name, width, height, channels, data }];
 }
 
+// The first frame header of a JPEG, markers C0 to CF but for those of tables, has its size and its colours.
+function checkJpeg(bytes) {
+  for (let at = 2; at + 9 < bytes.byteLength && bytes.getUint8(at) === 0xff; at += 2 + bytes.getUint16(at + 2)) {
+    const marker = bytes.getUint8(at + 1);
+    if (marker < 0xc0 || marker > 0xcf || [0xc4, 0xc8, 0xcc].includes(marker)) continue;
+    if (bytes.getUint8(at + 9) === 4) throw new Refusal("its colours are for printing (CMYK); save it as RGB");
+    checkSize(bytes.getUint16(at + 7), bytes.getUint16(at + 5));
+    return;
+  }
+}
+
 async function readJpeg(name, buffer) {
   const options = { imageOrientation: "from-image", colorSpaceConversion: "none", premultiplyAlpha: "none" };
+  checkJpeg(new DataView(buffer)); // before anything is unpacked
   const bitmap = await createImageBitmap(new Blob([buffer], { type: "image/jpeg" }), options);
+  checkSize(bitmap.width, bitmap.height);
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext("2d");
   context.drawImage(bitmap, 0, 0);
@@ -67,8 +103,16 @@ async function readTiffPage(name, image) {
   const photometric = tag("PhotometricInterpretation");
   const width = image.getWidth();
   const height = image.getHeight();
-  if (photometric === 0) throw new Error("it is a negative (white is zero); invert it and save it again");
-  if ((tag("Orientation") ?? 1) !== 1) throw new Error("it is stored turned; turn it and save it again");
+  const bits = [tag("BitsPerSample") ?? 1].flat()[0];
+  if (bits < 8) throw new Refusal(`it has ${bits} bits a pixel; save it with 8, 16 or 32`);
+  if ([6, 7].includes(tag("Compression")) && image.getSamplesPerPixel() > 1) {
+    throw new Refusal("its colours are compressed as JPEG, whose kind is not certain in a TIFF; save it with LZW or without compression");
+  }
+  if ((tag("Predictor") ?? 1) !== 1 && bits > 8 && !image.littleEndian) {
+    throw new Refusal("its bytes are in big-endian order under a predictor, which the reader in this page gets wrong; save it without compression");
+  }
+  if (photometric === 0) throw new Refusal("it is a negative (white is zero); invert it and save it again");
+  if ((tag("Orientation") ?? 1) !== 1) throw new Refusal("it is stored turned; turn it and save it again");
   if (photometric === 3 || photometric === 5 || photometric === 6 || photometric === 8) {
     const data = await image.readRGB({ interleave: true }); // palette, CMYK, YCbCr, CIELAB
     return { name, width, height, channels: 3, data: Uint8Array.from(data) };
@@ -78,9 +122,7 @@ async function readTiffPage(name, image) {
   const channels = image.getSamplesPerPixel();
   const alpha = extra !== undefined && [...[extra].flat()].some((kind) => kind === 1 || kind === 2);
   const picture = { name, width, height, channels, data: raster, alpha };
-  if (!typeOf(picture) || image.getBitsPerSample(0) < 8) {
-    throw new Error(`it has ${image.getBitsPerSample(0)} bits of an unusual kind; save it with 8, 16 or 32`);
-  }
+  if (!typeOf(picture)) throw new Refusal(`it has ${bits} bits of an unusual kind; save it with 8, 16 or 32`);
   return picture;
 }
 
@@ -92,21 +134,23 @@ async function readTiff(name, buffer) {
     const reduced = image.fileDirectory.hasTag("NewSubfileType") && image.fileDirectory.getValue("NewSubfileType") & 1;
     if (!reduced) pages.push(image);
   }
+  for (const page of pages) checkSize(page.getWidth(), page.getHeight(), pages.length);
   if (about.channels > 1 && pages.length === about.channels && pages[0].getSamplesPerPixel() === 1) {
-    throw new Error(`its ${pages.length} pages may be slices or channels; save it with the channels in one page (RGB)`);
+    throw new Refusal(`its ${pages.length} pages may be slices or channels; save it with the channels in one page (RGB)`);
   }
   const named = (i) => pages.length > 1 ? `${name}, page ${i + 1} of ${pages.length}` : name;
   return Promise.all(pages.map((image, i) => readTiffPage(named(i), image)));
 }
 
 async function readPictures(file) {
+  if (file.size > 2 ** 31) throw new Refusal("it has more than two gigabytes, which browsers do not hold; cut it");
   const buffer = await file.arrayBuffer();
   const head = Array.from(new Uint8Array(buffer.slice(0, 4)));
   const begins = (...bytes) => bytes.every((byte, i) => head[i] === byte);
   if (begins(0x89, 0x50, 0x4e, 0x47)) return readPng(file.name, buffer);
   if (begins(0xff, 0xd8, 0xff)) return readJpeg(file.name, buffer);
   if (begins(0x49, 0x49) || begins(0x4d, 0x4d)) return readTiff(file.name, buffer);
-  throw new Error("it is neither PNG, JPEG nor TIFF");
+  throw new Refusal("it is neither PNG, JPEG nor TIFF");
 }
 
 // ----------------------------------------------------------------------------------------------- scaling, computing
@@ -120,7 +164,7 @@ function channelPicker({ channels, data, alpha }) {
   if (colors === 3 && about.channels === 1) {
     return (i) => 0.299 * data[i * channels] + 0.587 * data[i * channels + 1] + 0.114 * data[i * channels + 2];
   }
-  throw new Error(`it has ${channels} channels, and the network reads ${about.channels}`);
+  throw new Refusal(`it has ${channels} channels, and the network reads ${about.channels}`);
 }
 
 // bytes, whole numbers or fractions: what the type of an image says of its values.
@@ -150,7 +194,7 @@ function ownLimits(channels) {
 
 // Values that mean something else than those of the training would give an answer that looks right and is not.
 function checkType(type, channels, { by, low, high, dtype }) {
-  const say = (known) => new Error(`its values are ${type}, and the network ${known}; it would answer nonsense`);
+  const say = (known) => new Refusal(`its values are ${type}, and the network ${known}; it would answer nonsense`);
   if (by === "type" || by === "auto") {
     const known = dtype ? [dtype] : by === "auto" ? ["uint8"] : ["uint8", "uint16"];
     if (!known.includes(type)) throw say(`was trained on ${known.join(" or ")}`);
@@ -176,7 +220,7 @@ function scaled(picture) {
   const choice = typeof about.scaling === "string" ? { by: about.scaling } : about.scaling;
   const channels = choice.by === "limits" || choice.by === "image" ? sampled(picture, pixel) : [];
   if (channels.some((v) => !Number.isFinite(v[0]) || !Number.isFinite(v[v.length - 1]))) {
-    throw new Error("it holds values that are no numbers (NaN or infinite); put a number in their place");
+    throw new Refusal("it holds values that are no numbers (NaN or infinite); put a number in their place");
   }
   checkType(type, channels, choice);
   const x = new Float32Array(about.channels * width * height);
@@ -294,6 +338,30 @@ function element(kind, text = "", properties = {}) {
   return made;
 }
 
+// A part of a PNG file: length, kind, bytes, and the check sum (CRC-32) of the two.
+function pngPart(kind, bytes) {
+  const part = new Uint8Array(bytes.length + 12);
+  const view = new DataView(part.buffer);
+  view.setUint32(0, bytes.length);
+  part.set(new TextEncoder().encode(kind), 4);
+  part.set(bytes, 8);
+  view.setUint32(bytes.length + 8, UPNG.crc.crc(part, 4, bytes.length + 4));
+  return part;
+}
+
+// Values (H, W) as a PNG of one channel, which a canvas cannot write.
+async function greyPng(values, width, height) {
+  const rows = new Uint8Array((width + 1) * height); // each begins with the number of its filter, 0 for none
+  for (let y = 0; y < height; y++) rows.set(values.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
+  const stream = new Blob([rows]).stream().pipeThrough(new CompressionStream("deflate"));
+  const head = new DataView(new ArrayBuffer(13));
+  head.setUint32(0, width);
+  head.setUint32(4, height);
+  head.setUint8(8, 8); // bits; the zeros behind it: grey, the usual compression and filters, not interlaced
+  const parts = [pngPart("IHDR", new Uint8Array(head.buffer)), pngPart("IDAT", new Uint8Array(await new Response(stream).arrayBuffer()))];
+  return new Blob([new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]), ...parts, pngPart("IEND", new Uint8Array())], { type: "image/png" });
+}
+
 function save(blob, name) {
   const link = element("a", "", { href: URL.createObjectURL(blob), download: name });
   link.click();
@@ -325,10 +393,7 @@ function show(card, picture, { classes }, seconds) {
   const stem = name.replace(/\.(png|jpe?g|tiff?)\b/i, "").replace(/[^\p{L}\p{N} _.,()+-]/gu, "_");
   const mask = element("button", "Save mask");
   mask.title = "PNG with the number of each pixel's class: 0, 1, …, nearly black in a viewer";
-  mask.addEventListener("click", () => {
-    const png = UPNG.encodeLL([classes.slice().buffer], width, height, 1, 0, 8);
-    save(new Blob([png], { type: "image/png" }), `${stem}_mask.png`);
-  });
+  mask.addEventListener("click", async () => save(await greyPng(classes, width, height), `${stem}_mask.png`));
   const picked = element("button", "Save picture");
   picked.addEventListener("click", () => canvas.toBlob((blob) => save(blob, `${stem}_overlay.png`), "image/png"));
   const tools = element("div", "", { className: "tools" });
@@ -342,8 +407,19 @@ function show(card, picture, { classes }, seconds) {
 
 const page = { ready: null, results: [], queue: Promise.resolve() };
 
+// What readers, browser and runtime say is in their own terms, so it stands in brackets.
+function inWords(error) {
+  if (error instanceof Refusal) return error.message;
+  const said = String(error?.message ?? error).slice(0, 200);
+  if (error instanceof RangeError && /alloc|length/i.test(said)) {
+    return `this browser has not enough memory for it (${said}); close other pages, or cut it`;
+  }
+  return `it cannot be read or computed (${said}): it is damaged or cut off, or of a kind that this page does not know; save it anew as PNG, or as TIFF without compression`;
+}
+
 async function work(file) {
   let pictures;
+  say(`${file.name} is read …`);
   const card = element("section");
   byId("results").prepend(card);
   card.append(element("h2", file.name));
@@ -361,7 +437,7 @@ async function work(file) {
     }
     say("Done.");
   } catch (error) {
-    card.append(element("p", `${file.name}: ${error.message ?? error}`, { className: "error" }));
+    card.append(element("p", `${file.name}: ${inWords(error)}`, { className: "error" }));
     say("");
   }
 }

@@ -487,10 +487,29 @@ _which_sweep = _together(
     click.option("--jobs", type=click.IntRange(1), default=None, help="As of `sweep` (default: the parameter jobs)."),
 )
 
+# %% ../../nbs/cli/00_command.ipynb #cell-602
+_which_prediction = _together(
+    click.option("--predict", "images", default="", metavar="IMAGES", help="Plan a prediction of IMAGES instead."),
+    click.option("--model", "models", multiple=True, help="With --predict: as MODEL of `predict`; may be repeated."),
+    click.option("--workers", type=click.IntRange(1, 10_000), default=1, help="With --predict: how many compute."),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-603
+def _plan_prediction(images: str, models: tuple[str, ...], workers: int, given: dict[str, str]) -> tuple[dict, str]:
+    "What the prediction of `images` will take, and the same in words."
+    from unet_nb.inference.files import load_predictor
+    from unet_nb.studies.plan_prediction import plan_prediction, prediction_text
+
+    if not models or given:
+        raise click.UsageError("--predict IMAGES goes with --model MODEL, and with no parameters of a training")
+    found = plan_prediction(load_predictor(models, threads=1), images, workers)
+    return found, prediction_text(found)
+
 # %% ../../nbs/cli/00_command.ipynb #cell-303
 @cli.command()
 @_recipes_and_values
 @_which_sweep
+@_which_prediction
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def plan(
     files: tuple[str, ...],
@@ -499,14 +518,20 @@ def plan(
     list_file: str | None,
     seeds: int,
     jobs: int | None,
+    images: str,
+    models: tuple[str, ...],
+    workers: int,
     as_json: bool,
 ) -> None:
-    """Say, from a short trial, what a training, or a sweep of many, will need on this machine.
+    """Say, from a short trial, what a training, a sweep of many, or a prediction will need on this machine.
 
     Memory, seconds for a step, minutes to the end.
     """
     import json
 
+    if images:
+        found, text = _plan_prediction(images, models, workers, dict(params))
+        return click.echo(json.dumps(found, indent=2) if as_json else text)
     from unet_nb.config.recipes import load_params
     from unet_nb.studies import plan as room
     from unet_nb.studies.sweep import planned_sweep
@@ -669,47 +694,86 @@ _how_to_predict = _together(
     click.option("--device", default="CPU", type=click.Choice(["CPU", "GPU", "Ascend"]), show_default=True),
 )
 
-# %% ../../nbs/cli/00_command.ipynb #cell-027
-@cli.command()
-@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
-@click.argument("images")
-@_what_to_write
-@_how_to_predict
-def predict(
+# %% ../../nbs/cli/00_command.ipynb #cell-600
+_who_computes = _together(
+    click.option(
+        "--cluster",
+        default="",
+        metavar="WHERE",
+        help="Who computes: local (processes of this machine), slurm, or the address of a Dask scheduler (tcp://…).",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(1, 10_000),
+        default=None,
+        help="Processes (default: one for each core) or Slurm's jobs, of one thread each or --threads.",
+    ),
+    click.option(
+        "--cluster-param",
+        "cluster_params",
+        nargs=2,
+        multiple=True,
+        metavar="NAME VALUE",
+        help="Of submitit, for Slurm: timeout_min, cpus_per_task, mem_gb, slurm_partition, …",
+    ),
+)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-601
+def _predictor_for(
     models: tuple[str, ...],
-    images: str,
-    output: str,
-    probabilities: bool,
-    challenge: bool,
-    color: bool,
-    overlay: bool,
-    objects: bool,
-    tool: str | None,
+    one_thread: bool,  # where --threads says nothing
     choices: tuple[str, ...],
     scaling: str,
     tta: bool | None,
     tile: int | None,
     threads: int | None,
     device: str,
+) -> Any:
+    "The networks that `predict` is given, as its options say."
+    from unet_nb.core.reading import parse_reading
+    from unet_nb.core.scaling import parse_scaling
+    from unet_nb.inference.files import load_predictor
+
+    given = ({} if tta is None else {"tta": tta}) | ({"scaling": parse_scaling(scaling)} if scaling else {})
+    threads = threads or (1 if one_thread else None)
+    return load_predictor(models, tile, parse_reading(choices), threads, device_target=device, **given)
+
+# %% ../../nbs/cli/00_command.ipynb #cell-027
+@cli.command()
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.argument("images")
+@_what_to_write
+@_how_to_predict
+@_who_computes
+def predict(
+    models: tuple[str, ...],
+    images: str,
+    output: str,
+    tool: str | None,
+    cluster: str,
+    workers: int | None,
+    cluster_params: tuple[tuple[str, str], ...],
+    **chosen: Any,  # of `_what_to_write` and `_how_to_predict`
 ) -> None:
     """Predict IMAGES (a file, a TIFF stack, a folder, an OME-Zarr image) with MODEL.
 
     An exported .onnx file, a checkpoint, a run folder, or several, which answer as one. Started again it goes on.
     """
-    from unet_nb.core.reading import parse_reading
-    from unet_nb.core.scaling import parse_scaling
-    from unet_nb.inference.files import Wanted, load_predictor, predict_files
+    from unet_nb.inference.files import Wanted, open_engine, predict_files
 
-    folder = _annotation_folder(output, tool, challenge or color, objects) if tool else None
-    given = ({} if tta is None else {"tta": tta}) | ({"scaling": parse_scaling(scaling)} if scaling else {})
-    predictor = load_predictor(models, tile, parse_reading(choices), threads, device_target=device, **given)
-    wanted = Wanted(probabilities, challenge, color, overlay, objects)
-    for path in predict_files(predictor, images, output, wanted):
-        click.echo(printable(str(path)))
+    if not cluster and (workers or cluster_params):
+        raise click.UsageError("--workers and --cluster-param go with --cluster local, slurm or tcp://…")
+    what = {name: chosen.pop(name) for name in ("probabilities", "challenge", "color", "overlay", "objects")}
+    wanted = Wanted(**what)
+    folder = _annotation_folder(output, tool, wanted.challenge or wanted.color, wanted.objects) if tool else None
+    predictor = _predictor_for(models, one_thread=bool(cluster), **chosen)
+    with open_engine(predictor, cluster, workers, dict(cluster_params), images=images) as engine:
+        for path in predict_files(predictor, images, output, wanted, engine=engine):
+            click.echo(printable(str(path)))
     if folder:
         click.echo(_write_annotations(tool, folder, images, output, wanted, predictor.cfg))
-    if not (challenge or color or objects or output.rstrip("/").endswith(".zarr")):
-        click.echo(printable(_what_masks_hold(predictor.cfg.class_names, overlay)), err=True)
+    if not (wanted.challenge or wanted.color or wanted.objects or output.rstrip("/").endswith(".zarr")):
+        click.echo(printable(_what_masks_hold(predictor.cfg.class_names, wanted.overlay)), err=True)
 
 # %% ../../nbs/cli/00_command.ipynb #cell-901
 def _annotation_folder(output: str, tool: str, no_ids: bool, objects: bool) -> Path:

@@ -31,6 +31,7 @@ DATASETS |= {
     "COCO": Dataset((), "wh", "zoo_folder"),
     "folder": Dataset((), "wh", "zoo_folder"),
     "painted": Dataset((), "wh", "zoo_folder"),
+    "ome_zarr": Dataset((), "hw", "zoo_folder"),
 }
 DatasetName = Annotated[str, AfterValidator(DATASETS.spelling)]
 

@@ -30,7 +30,7 @@ __all__ = ['GROUPS', 'Size', 'ModelName', 'LOSSES', 'LossName', 'Params', 'own_p
            'RanksParams', 'RecordParams', 'EvalParams', 'MetricParams', 'ScoreParams', 'FigureParams', 'ObjectParams',
            'ColorParams', 'CheckpointParams', 'ExportParams', 'PackageParams', 'PredictionParams', 'ModelFileParams',
            'TwoStepParams', 'CompareParams', 'JobsParams', 'MembersParams', 'BenchmarkParams', 'RunParams',
-           'DeviceParams', 'ThreadsParams', 'UploadParams', 'FetchParams', 'FetchCheckpointParams']
+           'DeviceParams', 'ThreadsParams', 'ClusterParams', 'UploadParams', 'FetchParams', 'FetchCheckpointParams']
 
 # %% ../../nbs/config/00_groups.ipynb #cell-007
 GROUPS: list[type[Params]] = []  # in the order of their definition, which is the order in which a reader sees them
@@ -470,6 +470,9 @@ class ObjectParams(Params):
     object_seeds: float | None = param(
         None, "objects: seeds above this (objects none: pixels of a neck); None: chosen in training", ge=0
     )
+    object_neck: float | None = param(
+        None, "objects: seeds are cut where thinner by these pixels; 0: never; None: chosen in training", ge=0
+    )
     object_min_size: int | None = param(
         None, "objects: those of fewer pixels are dropped; None: chosen in training, else 1", ge=0
     )
@@ -629,6 +632,17 @@ class ThreadsParams(Params):
 
     heading = "The run"
     threads: int = param(0, "threads of ONNX Runtime, which sleep while they wait; 0: one for each core", ge=0, le=1024)
+
+# %% ../../nbs/config/00_groups.ipynb #cell-600
+class ClusterParams(Params):
+    "Who computes a prediction."
+
+    heading = "The run"
+    cluster: str = param(
+        "", "who computes: local (processes), slurm, or a Dask scheduler's tcp://…; empty: this process"
+    )
+    cluster_workers: int = param(0, "processes (0: one for each core) or Slurm's jobs", ge=0, le=10_000)
+    cluster_params: dict = param({}, "slurm: of submitit, such as {slurm_partition: short, timeout_min: 60}")
 
 # %% ../../nbs/config/00_groups.ipynb #cell-026
 class UploadParams(Params):

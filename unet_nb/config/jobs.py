@@ -289,6 +289,7 @@ from unet_nb.config.groups import (
     BenchmarkParams,
     CheckpointParams,
     ClassParams,
+    ClusterParams,
     CompareParams,
     EpochParams,
     EvalParams,
@@ -414,8 +415,10 @@ class InferOnnxConfig(ThreadsParams, InferConfig):
 class InferMindirConfig(TwoStepParams, InferConfig):
     "The scores of a MINDIR file, in the zoo's two steps."
 
-# %% ../../nbs/config/04_jobs.ipynb #cell-017
-class PredictImagesConfig(ThreadsParams, PredictionParams, ObjectParams, DataParams, DeviceParams, RunConfig):
+# %% ../../nbs/config/04_jobs.ipynb #cell-600
+class PredictImagesConfig(
+    ClusterParams, ThreadsParams, PredictionParams, ObjectParams, DataParams, DeviceParams, RunConfig
+):
     "Images are predicted; what the networks read and hold is theirs."
 
     unlisted = (ClassParams, DataParams, UploadParams)
@@ -425,7 +428,7 @@ class PredictImagesConfig(ThreadsParams, PredictionParams, ObjectParams, DataPar
             return None
         return "overlay_out: is of class masks, and objects are written in their place; set one of the two to False"
 
-
+# %% ../../nbs/config/04_jobs.ipynb #cell-017
 class PrepareConfig(AnnotationParams, PrepareParams, ColorParams, SampleConfig, RunConfig):
     "Originals as a data set that training reads; folds and network only to look at the result."
 

@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .paths import is_url
 from .storage import StorageError, open_storage, patiently
 
 # %% auto #0
-__all__ = ['is_ome_zarr', 'in_words', 'OmeZarr', 'ome_attributes', 'open_ome_zarr', 'write_ome_zarr', 'LabelLayout', 'layout_of',
-           'deepened', 'LabelImage', 'create_label', 'finish_label']
+__all__ = ['MAPS', 'is_ome_zarr', 'in_words', 'OmeZarr', 'ome_attributes', 'open_ome_zarr', 'write_ome_zarr', 'LabelLayout',
+           'layout_of', 'deepened', 'LabelImage', 'stored_chunks', 'create_label', 'finish_label']
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-005
 _METADATA = (".zgroup", ".zattrs", ".zarray", "zarr.json")
@@ -210,10 +212,12 @@ def write_ome_zarr(
     version: str = "0.4",
     scale: float = 1.0,  # micrometres of a pixel of the finest level
     chunk: int = 256,  # pixels of the side of a chunk
+    labels: Mapping[str, Any] | None = None,  # arrays of label images by their names, without the axis C
 ) -> None:
     "Write arrays as an OME-Zarr image that fits memory: for examples and tests."
     zarr, three = _zarr(), version == "0.5"
-    group = zarr.open_group(_store(str(place)), mode="w", **({} if _is_two() else {"zarr_format": 3 if three else 2}))
+    form = {} if _is_two() else {"zarr_format": 3 if three else 2}
+    group = zarr.open_group(_store(str(place)), mode="w", **form)
     datasets = []
     for number, level in enumerate(levels):
         sides = tuple(min(n, chunk) if a in "YX" else 1 for a, n in zip(axes, level.shape))
@@ -224,6 +228,11 @@ def write_ome_zarr(
         datasets.append({"path": str(number), "coordinateTransformations": [{"type": "scale", "scale": scales}]})
     multiscales = [{"axes": _axis_metadata(axes), "datasets": datasets, "name": Path(str(place)).stem}]
     _put_attributes(group, version, {"multiscales": multiscales})
+    if labels:
+        for name, values in labels.items():
+            write_ome_zarr(f"{place}/labels/{name}", [values], axes.replace("C", ""), version, scale, chunk)
+        listed = zarr.open_group(_store(f"{place}/labels"), mode="a", **form)
+        _put_attributes(listed, version, {"labels": list(labels)})
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-019
 _KINDS = {"T": "time", "C": "channel"}
@@ -342,9 +351,13 @@ class _OfLabelImage:  # what is asked of a `LabelImage`
             return None
         return dict(self.group().attrs).get("unet_nb", {})
 
-    def chunks(self, level: int) -> set[tuple[int, ...]]:
-        "Positions of the chunks that are written."
-        return set(filter(None, map(_position, _names(f"{self.path}/{level}"))))
+    def chunks(self, level: int | str, plane: Sequence[int] = ()) -> set[tuple[int, ...]]:
+        "Positions of the chunks that are written, of all or of those whose first axes are at `plane`."
+        lead, found = tuple(plane), set()
+        for before in ("", "c/"):  # format 2, format 3
+            names = _names("/".join([f"{self.path}/{level}", *before.split("/")[:-1], *map(str, lead)]))
+            found |= {lead + position for name in names if (position := _position(name))}
+        return found
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-029
 @dataclass(frozen=True)
@@ -361,7 +374,7 @@ class LabelImage(_OfLabelImage):
     def group(self, mode: str = "r") -> Any:
         return in_words(self.place, lambda: _zarr().open_group(_store(self.path), mode=mode))
 
-    def array(self, level: int) -> Any:
+    def array(self, level: int | str) -> Any:
         "The array of a level, to be read and written; a chunk that is written is there whole, or not at all."
         zarr, path = _zarr(), f"{self.path}/{level}"
         if _is_two():
@@ -380,31 +393,54 @@ def _is_there(place: str) -> bool:
 def _names(place: str) -> list[str]:
     "Names of all files below a place, relative to it."
     if not is_url(place):
-        return [p.relative_to(place).as_posix() for p in Path(place).rglob("*") if p.is_file()]
+        return (
+            [p.relative_to(place).as_posix() for p in Path(place).rglob("*") if p.is_file()]
+            if Path(place).is_dir()
+            else []
+        )
     fs, path = open_storage(place)
     return [name[len(path) + 1 :] for name in in_words(place, fs.find, path)]
 
 
 def _position(name: str) -> tuple[int, ...] | None:
-    "The position of a chunk by its name, 0/1/2 or (format 3) c/0/1/2; None for other files."
-    parts = name.removeprefix("c/").split("/")
+    "The position of a chunk by its name, such as 0/1/2; None for other files."
+    parts = name.split("/")
     return tuple(map(int, parts)) if all(p.isdigit() for p in parts) else None
 
+# %% ../../nbs/core/11_ome_zarr.ipynb #cell-605
+def stored_chunks(place: str, array: Any) -> int:
+    "How many chunks of an array are stored; zarr 2 itself counts no nested ones."
+    if not _is_two():
+        return array.nchunks_initialized
+    return len(list(filter(None, (_position(name.replace(".", "/")) for name in _names(f"{place}/{array.path}")))))
+
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-031
+MAPS = "maps"  # the group of what labels are made from, in theirs until they are finished
+
+# %% ../../nbs/core/11_ome_zarr.ipynb #cell-604
 def create_label(
-    target: LabelImage, layout: LabelLayout, chunk: int, dtype: Any, note: dict[str, Any], own: bool
+    target: LabelImage,
+    layout: LabelLayout,
+    chunk: int,
+    dtype: Any,
+    note: dict[str, Any],
+    own: bool,
+    maps: Sequence[str] = (),
 ) -> None:
-    "Make the arrays of a label image, empty, and note what it is made from. `own`: the group around it is new, too."
+    """Make the arrays of a label image, empty, and note what it is made from.
+
+    `own`: the group around it is new, too. `maps`: arrays uint8 of the finest level that are gone when it is finished.
+    """
     zarr = _zarr()
     form = {} if _is_two() else {"zarr_format": 3 if layout.version == "0.5" else 2}
     if own and not is_url(target.place):
         Path(target.place).parent.mkdir(parents=True, exist_ok=True)
     for place in ([target.place] if own else []) + [f"{target.place}/labels", target.path]:
         group = in_words(target.place, lambda p=place: zarr.open_group(_store(p), mode="a", **form))
-    for number, shape in enumerate(layout.shapes):
+    arrays = [(str(k), shape, dtype) for k, shape in enumerate(layout.shapes)]
+    for path, shape, kind in arrays + [(f"{MAPS}/{name}", layout.shapes[0], np.uint8) for name in maps]:
         sides = (1,) * len(layout.planes) + tuple(min(chunk, n) for n in shape[-2:])
-        args = (str(number), shape, sides, dtype, layout.axes, layout.version)
-        in_words(target.place, _new_array, group, *args)
+        in_words(target.place, _new_array, group, path, shape, sides, kind, layout.axes, layout.version)
     group.attrs["unet_nb"] = note  # last: what has no note was not made whole
 
 # %% ../../nbs/core/11_ome_zarr.ipynb #cell-601
@@ -426,6 +462,8 @@ def finish_label(
     label = _label_part(version, colors, names)
     _put_attributes(group, version, {"multiscales": [_multiscales(layout, target.name)], "image-label": label})
     group.attrs["unet_nb"] = dict(group.attrs["unet_nb"]) | {"complete": True}
+    if MAPS in group:
+        del group[MAPS]
     labels = _zarr().open_group(_store(f"{target.place}/labels"), mode="r+")
     listed = ome_attributes(labels).get("labels", [])
     _put_attributes(labels, version, {"labels": [*listed, *([target.name] if target.name not in listed else [])]})

@@ -741,8 +741,21 @@ class _Chunked:
         self.shape, self.dtype, self.chunks = tuple(array.shape), np.dtype(array.dtype), tuple(array.chunks)
 
     @property
+    def stored(self) -> int:
+        from unet_nb.core.ome_zarr import stored_chunks
+
+        return stored_chunks(self.place, self.array)
+
+    @property
     def missing(self) -> int:
-        return self.array.nchunks - self.array.nchunks_initialized
+        return self.array.nchunks - self.stored
+
+    @property
+    def chunk_bytes(self) -> float:
+        "Stored bytes of a chunk with the channels of a picture, on average."
+        sizes = self.array.nbytes_stored
+        stored = sizes() if callable(sizes) else sizes
+        return stored / max(1, self.stored)
 
     def __getitem__(self, key) -> np.ndarray:
         from unet_nb.core.ome_zarr import StorageError, in_words
@@ -1030,6 +1043,14 @@ class _InChunks:  # what is asked of an `ImageFile` whose image lies in chunks
     def missing_chunks(self) -> int:
         "How many chunks of an OME-Zarr image are not stored and read as its fill value; 0 for a file."
         return getattr(self._stored.pixels, "missing", 0)
+
+    def stored_bytes(self, sides: Sequence[int]) -> float:
+        "Bytes that a window of these sides (height, width) asks of the disk or the network, about."
+        pixels = math.prod(sides) * math.prod(self.shape[2:]) * self.dtype.itemsize
+        if not self.in_chunks:
+            return float(pixels)
+        touched = math.prod(-(-n // side) + 1 for n, side in zip(sides, self.in_chunks))
+        return touched * self._stored.pixels.chunk_bytes
 
 # %% ../../nbs/data/00_images.ipynb #cell-100
 @dataclass(repr=False)

@@ -23,7 +23,7 @@ from .augment import Augment, build_augment, mirrored
 from .preprocessing import Preprocessing, fit_preprocessing, network_size, preprocessing_of
 from .samples import ImageSet, Sample, resize_mask_zoo
 from .sources import source_of
-from .targets import with_targets
+from .targets import insides, with_targets
 from .weights import Labels, border_plane, border_weights, crop_window, weights_of_plane
 from .zoo import follows_zoo, reads_folders, zoo_example, zoo_mask
 
@@ -118,7 +118,7 @@ def train_example(
 
 # %% ../../nbs/data/12_pipeline.ipynb #cell-6e3d51a0
 def _cells(cfg: TrainConfig, mask: np.ndarray) -> np.ndarray:
-    return (mask > 0) & (mask != cfg.ignore_index)
+    return insides(mask, cfg.objects, cfg.ignore_index)
 
 
 def _border_of_crop(cfg: TrainConfig, mask: np.ndarray, window, augment: Augment, plane) -> np.ndarray | None:

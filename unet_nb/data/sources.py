@@ -20,8 +20,9 @@ from fastcore.basics import patch
 from ..config.datasets import DATASETS, Dataset, is_generated
 from ..config.groups import ConfigError
 from ..config.jobs import SampleConfig
+from ..core.ome_zarr import is_ome_zarr
 from ..core.paths import resolve_path
-from ..core.reading import Reading, readings
+from ..core.reading import Reading, check_labels, readings
 from ..core.registry import Registry, import_plugins
 from .conversion import Conversion, convert_source, naming_preparation
 from .convert import convert_coco, convert_nuclei, is_nuclei, picture_file, safe_id
@@ -31,14 +32,16 @@ from .folds import cut_fold
 from .images import DataError, naming_parameter, read_mask
 from .isbi import load_isbi, zoo_fold
 from .label_images import read_classes_csv
+from .label_tiles import load_label_tiles
 from .masks import present_values, summarize_mask
+from .nuclei import nuclei_set
 from .pairs import Pair, pair_files
 from .samples import ImageSet, Sample, check_pair, open_images
 from .strokes import STROKES, Strokes, painted_mask, stroke_file
 
 # %% auto #0
 __all__ = ['SOURCES', 'evenly', 'FirstLook', 'Source', 'register_source', 'named_source', 'source_of', 'recognised', 'Stack',
-           'Generated', 'Folder', 'Nuclei', 'Coco', 'Painted']
+           'Generated', 'Folder', 'Nuclei', 'Coco', 'LabelledZarr', 'Painted']
 
 # %% ../../nbs/data/11_sources.ipynb #cell-006
 def evenly(count: int, most: int) -> list[int]:
@@ -245,17 +248,26 @@ class Stack(Source):
 
 # %% ../../nbs/data/11_sources.ipynb #cell-018
 class Generated(Stack):
-    "The generated stack of `data.demo`, where no files are named."
+    "Where no files are named: the generated stack of `data.demo`, or with `objects` the nuclei of `data.nuclei`."
 
     def load(self) -> ImageSet:
+        if self.cfg.objects != "none":
+            return nuclei_set(self.cfg.demo_slices, self.cfg.demo_size)[0]
         return demo_set(self.cfg.demo_slices, self.cfg.demo_size, seed=0)
 
     def files(self) -> dict[str, Path]:
         return {}
 
+    def instances(self, training: bool = False) -> Callable[[str], np.ndarray] | None:
+        if self.cfg.objects == "none":
+            return None
+        return nuclei_set(self.cfg.demo_slices, self.cfg.demo_size)[1].__getitem__
+
     def new_images(self, spare: Path) -> Path:
-        "Slices of another seed."
+        "Images of another seed."
         cfg = self.cfg
+        if cfg.objects != "none":
+            return _write_images(nuclei_set(cfg.demo_slices, cfg.demo_size, cfg.seed + 1)[0], spare)
         return write_demo(spare, cfg.demo_slices, cfg.demo_size, cfg.seed + 1, overwrite=True) / "test-volume.tif"
 
 # %% ../../nbs/data/11_sources.ipynb #cell-021
@@ -422,6 +434,37 @@ class Coco(_Converted):
         return Conversion(
             target, {part or "images": found for part, found in done.items()}, {} if one else {"split": 1.0}
         )
+
+# %% ../../nbs/data/11_sources.ipynb #cell-601
+@register_source("ome_zarr")
+class LabelledZarr(Source):
+    "An OME-Zarr image in `data_path` with sparse labels in `labels/<name>`, read in windows, see `data.label_tiles`."
+
+    @classmethod
+    def recognises(cls, folder: Path) -> bool:
+        return is_ome_zarr(folder)
+
+    def load(self) -> ImageSet:
+        cfg = self.cfg
+        if not cfg.crop_size:
+            raise ConfigError("crop_size: windows of a large image are not resized; set it, such as [256, 256]")
+        order = {"num_channels": cfg.num_channels, "channel_order": cfg.channel_order}
+        labels, nonzero = check_labels(cfg.labels, 0) if cfg.labels else {}, cfg.two_class == "nonzero"
+        side = max(_WINDOW, 2 * max(cfg.crop_size))
+        with naming_preparation(self.folder):
+            args = (self.folder, side, readings(cfg.reading), labels, nonzero, cfg.ignore_index)
+            return load_label_tiles(*args, **order)
+
+    def files(self) -> dict[str, Path]:
+        "The metadata; the digest of terabytes would take longer than the training."
+        found = [p for name in (".zattrs", ".zarray", "zarr.json") for p in sorted(self.folder.rglob(name))]
+        return {file.relative_to(self.folder).as_posix(): file for file in found}
+
+    def new_images(self, spare: Path) -> Path:
+        return self.folder
+
+
+_WINDOW = 512  # pixels of a window's side, at least
 
 # %% ../../nbs/data/11_sources.ipynb #cell-111
 @register_source("painted")

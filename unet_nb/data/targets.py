@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from unet_nb.config.groups import ClassParams  # pydantic, which who has an exported file may lack
 
 # %% auto #0
-__all__ = ['BORDER', 'object_targets', 'with_targets', 'class_probabilities', 'seed_map', 'channel_names']
+__all__ = ['BORDER', 'object_targets', 'with_targets', 'insides', 'class_probabilities', 'seed_map', 'channel_names']
 
 # %% ../../nbs/data/34_targets.ipynb #cell-006
 def _numbered(mask: np.ndarray, numbers: np.ndarray, ignore_index: int) -> np.ndarray:
@@ -107,6 +107,16 @@ def with_targets(
         return Sample(sample.id, sample.image, object_targets(sample.mask, numbers, cfg.objects, cfg.ignore_index))
 
     return ImageSet(images.ids, load, images.name, images.source)
+
+# %% ../../nbs/data/34_targets.ipynb #cell-305
+_INSIDES = {"border": (0,), "contact": (0,), "distance": (1, 2, 3)}  # parts that do not meet those of another object
+
+
+def insides(ids: np.ndarray, objects: str, ignore_index: int = 255) -> np.ndarray:
+    "Where the channel ids (H, W) of `object_targets` lie inside of one object, bool; for none where a class is."
+    parts = len(OBJECT_PARTS[objects])
+    known = (ids > 0) & (ids != ignore_index)
+    return known & np.isin((ids.astype(np.int64) - 1) % parts, _INSIDES[objects]) if parts > 1 else known
 
 # %% ../../nbs/data/34_targets.ipynb #cell-015
 def class_probabilities(channels: np.ndarray, objects: str) -> np.ndarray:

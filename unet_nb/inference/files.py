@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,18 +18,20 @@ import numpy as np
 
 # %% auto #0
 __all__ = ['OBJECT_FILES', 'member_paths', 'load_predictor', 'Wanted', 'output_files', 'plan_outputs', 'predict_file',
-           'PredictionNote', 'open_note', 'request_of', 'predict_files']
+           'PredictionNote', 'open_note', 'request_of', 'predict_files', 'open_engine']
 
 # %% ../../nbs/inference/04_files.ipynb #cell-202
 from ..core.colors import color_mask
+from ..core.errors import ConfigError
 from ..core.files import atomic_path, file_digest, read_json, remove_unfinished, write_json
 from ..core.locks import sole_writer
 from ..core.paths import fitting_name, is_url, resolve_path
 from ..core.reading import readings
 from ..core.scaling import Scaling, number_kind
-from ..data.images import SUFFIXES, DataError
+from ..data.images import SUFFIXES
 from ..data.pairs import find_pictures
 from ..data.preprocessing import joint_scaling, preprocessing_of
+from .engine import Engine, Here, faulty
 from unet_nb.inference.predict import (
     Predictor,
     encode_probability,
@@ -468,13 +471,19 @@ def _in_chunks(images: str | Path, out: str | Path, wanted: Wanted) -> bool:
         )
     return True
 
-
+# %% ../../nbs/inference/04_files.ipynb #cell-605
 def _predict_chunks(
-    predictor: Predictor, images: str | Path, out: str | Path, wanted: Wanted, log: Callable[[str], None]
+    engine: Engine | None,
+    predictor: Predictor,
+    images: str | Path,
+    out: str | Path,
+    wanted: Wanted,
+    log: Callable[[str], None],
 ) -> str:
-    from unet_nb.inference.chunks import Here, predict_in_chunks
+    from unet_nb.inference.chunks import predict_in_chunks
 
-    return predict_in_chunks(Here(predictor), predictor, images, out, request_of(predictor, wanted), log)
+    request = request_of(predictor, wanted)
+    return predict_in_chunks(engine or Here(predictor), predictor, images, out, request, wanted.objects, log)
 
 # %% ../../nbs/inference/04_files.ipynb #cell-032
 def predict_files(
@@ -483,6 +492,7 @@ def predict_files(
     out: str | Path,
     wanted: Wanted = Wanted(),
     log: Callable[[str], None] = print,
+    engine: Engine | None = None,  # who computes; None: this process
 ) -> list[Path]:
     """Predict the images of a file or folder into the folder (or, for one image, file) `out`; returns the files.
 
@@ -492,7 +502,7 @@ def predict_files(
     others are done.
     """
     if _in_chunks(images, out, wanted):
-        return [_predict_chunks(predictor, images, out, wanted, log)]
+        return [_predict_chunks(engine, predictor, images, out, wanted, log)]
     found, out = find_pictures(resolve_path(images)), resolve_path(out)
     to_file = out.suffix.lower() in SUFFIXES and not out.is_dir()
     if to_file and len(found) > 1:
@@ -508,10 +518,35 @@ def predict_files(
         states = {id: note.state(id, files, found[id]) for id, files in plan.items()}
         _say_states(states, note, plan, log)
         missing = {id: plan[id] for id in plan if states[id] != "finished"}
-        failed = _predict_missing(predictor, found, missing, note, wanted, log)
+        failed = _predict_missing(engine or Here(predictor), found, missing, note, wanted, log)
     if failed:
         raise ValueError("\n".join([f"{len(failed)} of {len(found)} images were not predicted:", *failed.values()]))
     return [file for files in plan.values() for file in files.values()]
+
+# %% ../../nbs/inference/04_files.ipynb #cell-604
+@contextmanager
+def open_engine(
+    predictor: Predictor,
+    cluster: str = "",  # local, slurm, or the address of a Dask scheduler; empty: this process
+    workers: int | None = None,
+    params: Mapping[str, Any] | None = None,  # of submitit, for slurm
+    folder: str | Path = "",  # for what the workers say; empty: one that is gone afterwards
+    images: str | Path = "",  # which the workers must see
+    log: Callable[[str], None] = print,
+) -> Iterator[Engine]:
+    "Who computes what `predictor` predicts, until the block ends. Raises ConfigError in words."
+    if not cluster:
+        yield Here(predictor)
+        return
+    try:
+        from unet_nb.inference.cluster import check_places, open_cluster
+    except ImportError as e:
+        raise ConfigError(
+            f"cluster: needs packages that are not installed ({e}): pip install 'unet_nb[zarr]'"
+        ) from None
+    with open_cluster(predictor, cluster, workers, dict(params or {}), folder, log) as engine:
+        check_places(engine, images if is_url(images) else resolve_path(images))
+        yield engine
 
 # %% ../../nbs/inference/04_files.ipynb #cell-033
 def _say_states(
@@ -539,8 +574,31 @@ def _say_states(
         )
 
 # %% ../../nbs/inference/04_files.ipynb #cell-034
+@dataclass(frozen=True)
+class _Picture:
+    "A file that is to be predicted, as it is sent to whoever does it."
+
+    id: str
+    source: Path
+    files: dict[str, Path]
+    wanted: Wanted
+    log: Callable[[str], None] | None = None  # of this process
+
+    @property
+    def title(self) -> str:
+        return self.id
+
+
+def _predict_picture_file(predictor: Predictor, picture: _Picture) -> str:
+    "Predict a file; returns the digest of the image that it was made from."
+    input = _digest(picture.source)
+    log = picture.log or (lambda line: None)
+    predict_file(predictor, picture.source, picture.files, picture.wanted, lambda line: log(f"{picture.id}: {line}"))
+    return input
+
+# %% ../../nbs/inference/04_files.ipynb #cell-602
 def _predict_missing(
-    predictor: Predictor,
+    engine: Engine,
     found: dict[str, Path],
     plan: dict[str, dict[str, Path]],
     note: PredictionNote,
@@ -549,19 +607,19 @@ def _predict_missing(
 ) -> dict[str, str]:
     "Predict the images of `plan` and note them; returns what was wrong with those that cannot be read."
     failed, start, shown = {}, time.perf_counter(), time.perf_counter()
+    own = log if isinstance(engine, Here) else None
     note.begin(plan, found)
     try:
-        for done, (id, files) in enumerate(plan.items()):
-            try:
-                input = _digest(found[id])
-                predict_file(predictor, found[id], files, wanted, lambda line: log(f"{id}: {line}"))
-                note.finish(files, input)
-            except (DataError, ValueError, FileNotFoundError) as e:
-                failed[id] = str(e)
+        pictures = (_Picture(id, found[id], files, wanted, own) for id, files in plan.items())
+        for done, (picture, result) in enumerate(engine.map(_predict_picture_file, pictures)):
+            if faulty(result):
+                failed[picture.id] = str(result)
+            else:
+                note.finish(picture.files, result)
             note.save(patience=2)
             if (now := time.perf_counter()) - shown > 10 and done + 1 < len(plan):
                 shown = now
                 log(f"{done + 1} of {len(plan)} images, {(now - start) / (done + 1):.1f} s each")
     finally:
         note.save()
-    return failed
+    return dict(sorted(failed.items()))

@@ -26,8 +26,8 @@ from .predict import Predictor, predict_channels, to_size, with_tta
 from .tiling import channel_bands
 
 # %% auto #0
-__all__ = ['label_bands', 'Measured', 'measure_objects', 'write_label_image', 'write_objects', 'predict_objects',
-           'predict_object_files']
+__all__ = ['label_bands', 'Measured', 'measured_parts', 'measure_objects', 'write_label_image', 'write_objects',
+           'predict_objects', 'predict_object_files']
 
 # %% ../../nbs/inference/07_object_files.ipynb #cell-010
 _IN_MEMORY = 2**24  # pixels; the maps of larger images lie on disk
@@ -83,6 +83,48 @@ class Measured:
         "A row for each object; see `measure_objects`."
         return pd.DataFrame(self.rows)
 
+# %% ../../nbs/inference/07_object_files.ipynb #cell-600
+def measured_parts(
+    found: Labelled,
+    page: Any,
+    class_names: Sequence[str],
+    pixel_size: tuple[float, float] | None = None,
+    number: int | None = None,
+    most: int = 10_000,  # objects of a part, about
+) -> Iterator[Measured]:
+    "The objects of a page as `measure_objects` has them, in parts that memory holds."
+    measured = Measured()
+    for group in _groups(found):
+        _measure_group(found, page, group, class_names, pixel_size, number, measured)
+        if len(measured.rows) >= most:
+            yield _sorted(measured)
+            measured = Measured()
+    if measured.rows:
+        yield _sorted(measured)
+
+# %% ../../nbs/inference/07_object_files.ipynb #cell-601
+def _measure_group(
+    found: Labelled,
+    page: Any,
+    group: tuple[np.ndarray, tuple[slice, slice], np.ndarray],
+    class_names: Sequence[str],
+    pixel_size: tuple[float, float] | None,
+    number: int | None,
+    measured: Measured,
+) -> None:
+    from skimage.measure import regionprops  # here: importing it takes a third of a second
+
+    numbers, region, positions = group
+    top, left = (s.start for s in region)
+    for prop in regionprops(positions, np.asarray(page[region])):
+        n = int(numbers[prop.label - 1])
+        class_id, box = int(found.classes[n - 1]), prop.bbox
+        row = {} if number is None else {"page": number + 1}
+        row |= {"number": n, "class": class_names[class_id]} | _measures(prop, top, left)
+        measured.rows.append(row | _micrometres(row, pixel_size))
+        measured.drawn.append(DrawnObject(n, class_id, class_names[class_id], prop.image, top + box[0], left + box[1]))
+        measured.pages.append(number or 0)
+
 # %% ../../nbs/inference/07_object_files.ipynb #cell-014
 def measure_objects(
     found: Labelled,
@@ -99,23 +141,11 @@ def measure_objects(
     are several), in pixels and the file's own values; with `pixel_size` area_um2, centroid_y_um, centroid_x_um
     and, where pixels are square, perimeter_um. Centroids count from the centre of the first pixel.
     """
-    from skimage.measure import regionprops  # here: importing it takes a third of a second
-
     measured = Measured() if measured is None else measured
-    for numbers, region, positions in _groups(found):
-        pixels = np.asarray(page[region])
-        top, left = (s.start for s in region)
-        for prop in regionprops(positions, pixels):
-            n = int(numbers[prop.label - 1])
-            class_id = int(found.classes[n - 1])
-            row = {} if number is None else {"page": number + 1}
-            row |= {"number": n, "class": class_names[class_id]} | _measures(prop, top, left)
-            measured.rows.append(row | _micrometres(row, pixel_size))
-            box = prop.bbox
-            measured.drawn.append(
-                DrawnObject(n, class_id, class_names[class_id], prop.image, top + box[0], left + box[1])
-            )
-            measured.pages.append(number or 0)
+    for part in measured_parts(found, page, class_names, pixel_size, number):
+        measured.rows += part.rows
+        measured.drawn += part.drawn
+        measured.pages += part.pages
     return _sorted(measured)
 
 # %% ../../nbs/inference/07_object_files.ipynb #cell-301

@@ -20,28 +20,32 @@ from ..data.targets import class_probabilities, seed_map
 from ..metrics.objects import average_precision, split_objects
 
 # %% auto #0
-__all__ = ['Planes', 'Window', 'SIDE', 'REACH', 'ObjectRule', 'object_planes', 'DiskArray', 'Labelled', 'label_planes',
-           'find_objects', 'object_boxes', 'choose_rule']
+__all__ = ['RULE_NUMBERS', 'Planes', 'Window', 'SIDE', 'REACH', 'ObjectRule', 'object_planes', 'DiskArray', 'Labelled',
+           'label_planes', 'find_objects', 'object_boxes', 'choose_rule']
 
 # %% ../../nbs/inference/06_objects.ipynb #cell-006
+RULE_NUMBERS = ("threshold", "seeds", "min_size", "neck")  # with object_ before them the parameters' names
+
+
 @dataclass(frozen=True)
 class ObjectRule:
     """How maps become objects.
 
     `objects`: the formulation, see `data.targets`. `threshold`: foreground above it, in [0, 1]. `seeds`: seeds above
     it, in [0, 1]; for none the pixels by which a neck must be thinner, see `split_objects`. `min_size`: objects of
-    fewer pixels are dropped.
+    fewer pixels are dropped. `neck`: seeds are cut where they are thinner by so many pixels; 0: never.
     """
 
     objects: str = "none"
     threshold: float = 0.5
     seeds: float = 0.5
     min_size: int = 1
+    neck: float = 0.0
 
     @classmethod
     def of(cls, cfg: Any) -> ObjectRule:
-        "The rule of a configuration: `objects`, and what is set of object_threshold, object_seeds, object_min_size."
-        given = {"threshold": cfg.object_threshold, "seeds": cfg.object_seeds, "min_size": cfg.object_min_size}
+        "The rule of a configuration: `objects`, and what is set of object_threshold and the others."
+        given = {name: getattr(cfg, f"object_{name}") for name in RULE_NUMBERS}
         first = cls(cfg.objects, seeds=1.5 if cfg.objects == "none" else 0.5)
         return replace(first, **{name: value for name, value in given.items() if value is not None})
 
@@ -176,6 +180,25 @@ def _grow(seeds: np.ndarray, foreground: np.ndarray) -> np.ndarray:
         labels += fresh
     return ids[labels.astype(np.int64)]
 
+# %% ../../nbs/inference/06_objects.ipynb #cell-320
+def _cut_necks(seeds: _Pieces, neck: float, spare: Any, side: int) -> _Pieces:
+    "Seeds cut by `split_objects`; `spare` gets a provisional number for each part, which lies above the former ones."
+    known = total = len(seeds.numbers) - 1
+    for number, box in enumerate(_boxes(spare, seeds, side), 1):
+        _check_extent(box, "seeds that hang together are", "raise object_seeds, or set object_neck: 0")
+        region = tuple(slice(max(0, low - 1), high + 1) for low, high in zip(box[:2], box[2:]))
+        held = spare[region].astype(np.int64)
+        here = (held <= known) & (seeds.numbers[np.minimum(held, known)] == number)
+        parts = split_objects(here, min_depth=neck).astype(np.int64) if _is_wide(here, neck) else here.astype(np.int64)
+        spare[region] = np.where(here, parts + total, held)
+        total += int(parts.max())
+    return _Pieces(np.append(np.zeros(known + 1, np.int64), np.arange(1, total - known + 1)), total - known)
+
+# %% ../../nbs/inference/06_objects.ipynb #cell-323
+def _is_wide(piece: np.ndarray, neck: float) -> bool:
+    "Whether a piece (h, w) is wide enough to have a neck: of radius 1 at least, and both sides wider by `neck`."
+    return cv2.distanceTransform(piece.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max() > 0.99 + neck
+
 # %% ../../nbs/inference/06_objects.ipynb #cell-018
 def _label_seeded(planes: Planes, rule: ObjectRule, out: Any, spare: Any, side: int) -> int:
     "Grown seeds and what is left of the foreground, provisional numbers into `out`. The highest of them."
@@ -185,6 +208,8 @@ def _label_seeded(planes: Planes, rule: ObjectRule, out: Any, spare: Any, side: 
         return (planes["seeds"][window] > 255 * rule.seeds) & (foreground[window] > 255 * rule.threshold)
 
     seeds = _pieces(inside, spare, side)
+    if rule.neck:
+        seeds = _cut_necks(seeds, rule.neck, spare, side)
     for window in _windows(shape, side):
         wide, part = _wider(window, REACH, shape)
         out[window] = _grow(seeds.numbers[spare[wide]], foreground[wide] > 255 * rule.threshold)[part]
@@ -218,20 +243,21 @@ def _label_split(planes: Planes, rule: ObjectRule, out: Any, spare: Any, side: i
     pieces = _pieces(values, spare, side)
     for number, box in enumerate(_boxes(spare, pieces, side), 1):
         region = tuple(slice(max(0, low - 1), high + 1) for low, high in zip(box[:2], box[2:]))
-        _check_extent(box)
+        _check_extent(
+            box,
+            "a piece of foreground is",
+            "raise object_threshold, or train with objects: border, whose objects grow from seeds",
+        )
         labels = split_objects(pieces.numbers[spare[region]] == number, min_depth=rule.seeds).astype(np.int64)
         out[region] = np.where(labels > 0, labels + total, out[region])
         total += int(labels.max())
     return total
 
 # %% ../../nbs/inference/06_objects.ipynb #cell-306
-def _check_extent(box: np.ndarray) -> None:
+def _check_extent(box: np.ndarray, what: str, remedy: str) -> None:
     height, width = box[2:] - box[:2]
     if height * width > _LARGEST:
-        raise ValueError(
-            f"a piece of foreground is {height} x {width} pixels, too large to be split at once; raise "
-            "object_threshold, or train with objects: border, whose objects grow from seeds and need no such piece"
-        )
+        raise ValueError(f"{what} {height} x {width} pixels, too large to be split at once; {remedy}")
 
 # %% ../../nbs/inference/06_objects.ipynb #cell-307
 def _boxes(spare: Any, pieces: _Pieces, side: int) -> np.ndarray:
@@ -262,14 +288,16 @@ class Labelled:
 def _number(planes: Planes, provisional: int, min_size: int, out: Any, side: int) -> Labelled:
     "Drop small objects, and number the others in reading order of their first pixels; the class is the commonest one."
     areas, first = np.zeros(provisional, np.int64), np.full(provisional, np.iinfo(np.int64).max)
-    votes = np.zeros((provisional, 256 if "classes" in planes else 2), np.int32)
+    votes = np.zeros((provisional, 2), np.int32)
     for window in _windows(out.shape, side):
         labels = out[window].astype(np.int64)
         ids, begin = _first_pixels(labels, window, out.shape[1])
         first[ids] = np.minimum(first[ids], begin)
         areas += np.bincount(labels.ravel(), minlength=provisional)
         if "classes" in planes:
-            np.add.at(votes, (labels, planes["classes"][window]), 1)
+            classes = planes["classes"][window]
+            votes = np.pad(votes, [(0, 0), (0, max(0, int(classes.max(initial=0)) + 1 - votes.shape[1]))])
+            np.add.at(votes, (labels, classes), 1)
     keep = areas >= max(min_size, 1)
     keep[0] = False
     order = np.argsort(np.where(keep, first, np.iinfo(np.int64).max), kind="stable")[: keep.sum()]
@@ -292,8 +320,8 @@ def label_planes(
 
     Raises ValueError in words for a rule that cannot be, or (objects: none) a piece too large to be split at once.
     """
-    if not (0 <= rule.threshold < 1 and rule.min_size >= 0 and rule.seeds >= 0):
-        raise ValueError(f"{rule}: the threshold lies in [0, 1), seeds and min_size are not negative")
+    if not (0 <= rule.threshold < 1 and min(rule.min_size, rule.seeds, rule.neck) >= 0):
+        raise ValueError(f"{rule}: the threshold lies in [0, 1), seeds, min_size and neck are not negative")
     out, spare = (np.zeros(planes["foreground"].shape, np.uint32) if a is None else a for a in (out, spare))
     label = _label_seeded if "seeds" in planes else _label_split
     return _number(planes, 1 + label(planes, rule, out, spare, side), rule.min_size, out, side)
@@ -312,6 +340,7 @@ def object_boxes(found: Labelled) -> np.ndarray:
 _GRID = {
     "seeds": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "threshold": (0.3, 0.4, 0.5, 0.6, 0.7),
+    "neck": (0, 1, 1.5, 2, 3),
     "min_size": (1, 8, 16, 24, 32, 48, 64),
 }
 
@@ -322,7 +351,7 @@ def choose_rule(planes: Sequence[Planes], truths: Sequence[np.ndarray], objects:
     Of the values that are as good, the middle one.
     """
     rule, score = ObjectRule(objects, min_size=16), 0.0
-    for name in ("seeds", "threshold", "seeds", "min_size"):
+    for name in ("seeds", "threshold", *(() if objects == "none" else ("neck",)), "seeds", "min_size"):
         rules = [replace(rule, **{name: value}) for value in _GRID[name]]
         scores = [_mean_precision(planes, truths, r) for r in rules]
         best = [r for r, s in zip(rules, scores) if s == max(scores)]

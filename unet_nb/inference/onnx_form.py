@@ -10,6 +10,7 @@ __all__ = ['TOLERANCE', 'description', 'largest_difference', 'gate_inputs', 'com
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +29,7 @@ from ..data.demo import demo_set
 from ..data.preprocessing import preprocessing_of
 from ..data.samples import ImageSet, resize_image
 from ..data.targets import channel_names
+from .objects import ObjectRule
 from .onnx_graph import to_onnx
 from .predict import Predictor, tiling_for
 from .predictor import KEY, OnnxPredictor, kept_places, note_of, schema_for
@@ -73,10 +75,9 @@ def _object_part(cfg: PredictConfig) -> dict[str, Any]:
     "How objects are made of the output, where it was trained for them: names of the channels, and the rule."
     if cfg.objects == "none":
         return {}
-    names = ("threshold", "seeds", "min_size")
-    rule = {name: value for name in names if (value := getattr(cfg, f"object_{name}")) is not None}
+    rule = asdict(ObjectRule.of(cfg))
     parts = {"objects": cfg.objects, "channels": channel_names(cfg.class_names, cfg.objects)}
-    return {"objects": parts | {"threshold": 0.5, "seeds": 0.5, "min_size": 1} | rule}
+    return {"objects": parts | rule}
 
 # %% ../../nbs/inference/05_onnx_form.ipynb #cell-300
 def _trained_with(cfg: PredictConfig, checkpoint: Checkpoint) -> dict[str, Any]:

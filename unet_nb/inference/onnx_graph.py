@@ -223,7 +223,7 @@ def to_onnx(net: SegmentationNet, activation: str = "Softmax") -> onnx.ModelProt
     writer = OnnxWriter()
     logits = writer.cell(net, "image")
     if activation == "Softmax":
-        writer.add("Transpose", writer.add("Softmax", logits, axis=1), perm=[0, 2, 3, 1])
+        writer.add("Softmax", writer.add("Transpose", logits, perm=[0, 2, 3, 1]), axis=3)
     else:
         writer.add("Cast", writer.add("ArgMax", logits, axis=1, keepdims=0), to=TensorProto.INT32)
     out = ["batch", "height_out", "width_out"] if net.geometry.rule.margin else ["batch", "height", "width"]

@@ -16,10 +16,11 @@ from ..config.groups import ConfigError
 from ..config.jobs import PredictImagesConfig
 from ..core.colors import objects_over
 from ..core.files import write_json
-from ..core.paths import resolve_path
+from ..core.paths import is_url, resolve_path
 from ..data.pairs import find_pictures
 from ..figures.plots import save_figure
-from .files import OBJECT_FILES, Wanted, load_predictor, predict_files
+from .files import OBJECT_FILES, Wanted, load_predictor, open_engine, predict_files
+from .objects import RULE_NUMBERS
 from .predict import Predictor, open_new_images
 from ..runs.folder import Run, newest_run
 
@@ -30,8 +31,9 @@ __all__ = ['load_models', 'predict_images', 'object_counts', 'sizes_figure']
 def load_models(cfg: PredictImagesConfig) -> Predictor:
     "The networks that `cfg` names, with those of its numbers for objects that are set. Raises errors in words."
     models = cfg.models or [newest_run(cfg.output_path).path]
-    predictor = load_predictor(models, cfg.tile or None, cfg.reading, cfg.threads, device_target=cfg.device_target)
-    given = {name: getattr(cfg, name) for name in ("object_threshold", "object_seeds", "object_min_size")}
+    threads = cfg.threads or (1 if cfg.cluster else 0)
+    predictor = load_predictor(models, cfg.tile or None, cfg.reading, threads, device_target=cfg.device_target)
+    given = {f"object_{name}": getattr(cfg, f"object_{name}") for name in RULE_NUMBERS}
     predictor.cfg = predictor.cfg.replace(**{name: value for name, value in given.items() if value is not None})
     return predictor
 
@@ -45,10 +47,16 @@ def predict_images(cfg: PredictImagesConfig, run: Run) -> Path:
         if not cfg.images:
             raise ConfigError("images: name a file or a folder of images to predict")
         predictor = load_models(cfg)
-        folder = resolve_path(cfg.predictions) if cfg.predictions else run.path / "predictions"
-        predict_files(predictor, cfg.images, folder, Wanted(overlay=cfg.overlay_out, objects=cfg.objects_out), run.log)
-        facts = {"predictions": str(folder), "images": len(find_pictures(resolve_path(cfg.images)))}
-        if cfg.objects_out:
+        is_zarr = cfg.images.rstrip("/").endswith(".zarr")
+        folder = cfg.predictions or run.path / ("predictions.zarr" if is_zarr else "predictions")
+        folder = folder if is_url(folder) else resolve_path(folder)
+        wanted, workers = Wanted(overlay=cfg.overlay_out, objects=cfg.objects_out), cfg.cluster_workers or None
+        logs, who = run.path / "workers", (cfg.cluster, workers, cfg.cluster_params)
+        with open_engine(predictor, *who, logs, cfg.images, run.log) as engine:
+            files = predict_files(predictor, cfg.images, folder, wanted, run.log, engine)
+        images = 1 if is_zarr else len(find_pictures(resolve_path(cfg.images)))
+        facts = {"predictions": str(files[0] if is_zarr else folder), "images": images}
+        if cfg.objects_out and not is_zarr:
             facts |= _summarize(cfg, predictor, folder, run)
         write_json(run.path / "metrics.json", facts)
         run.set_status("done")

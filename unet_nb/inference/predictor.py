@@ -79,6 +79,7 @@ def _object_rule(described: dict[str, Any]) -> dict[str, Any]:
     names, rule = [c["name"] for c in described["classes"]], {"objects": said["objects"]}
     for name, kind in (("threshold", float), ("seeds", float), ("min_size", int)):
         rule[f"object_{name}"] = kind(said[name])
+    rule["object_neck"] = float(said.get("neck", 0))  # files of earlier versions know of none
     if said["channels"] != channel_names(names, said["objects"]) or not 0 <= min(list(rule.values())[1:]):
         raise ValueError("the channels are not those of the classes, or a number of the rule is negative")
     return rule
@@ -316,6 +317,7 @@ class DescribedConfig:
     object_threshold: float | None = None
     object_seeds: float | None = None
     object_min_size: int | None = None
+    object_neck: float | None = None
 
     def replace(self, **values: Any) -> "DescribedConfig":
         "A copy with other `values`."
@@ -362,8 +364,21 @@ def _whole_image_size(size: dict[str, Any], trained: dict[str, Any]) -> dict[str
     step = -1 if turned else 1
     return {"image_size": target[::step], "crop": crop and crop[::step], "size_order": "wh" if turned else "hw"}
 
+# %% ../../nbs/inference/03_predictor.ipynb #cell-600
+class _Travels:  # an `OnnxPredictor` that goes to another process takes its file along
+    def __getstate__(self) -> dict[str, Any]:
+        (model, *how), state = self.opened, dict(vars(self))
+        content = model if isinstance(model, bytes) else Path(model).read_bytes()
+        for name in ("session", "forward"):
+            del state[name]
+        return state | {"opened": (content, *how)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.session, self.forward = open_session(*self.opened), self._forward
+
 # %% ../../nbs/inference/03_predictor.ipynb #cell-024
-class OnnxPredictor(Predictor):
+class OnnxPredictor(_Travels, Predictor):
     """An exported model: `predict(image)` gives probabilities, `mask(image)` class ids, both at the image's own size.
 
     `device_target`: CPU or GPU; `provider` names the one of ONNX Runtime that really runs. `tta`, `tile`: other than
@@ -380,7 +395,8 @@ class OnnxPredictor(Predictor):
         threads: int | None = None,
     ):
         self.path = None if isinstance(path, bytes) else Path(path)
-        self.session = open_session(path, device_target, threads)
+        self.opened = path, device_target, threads
+        self.session = open_session(*self.opened)
         self.described = _description_in(self.session, path)
         self.provider = self.session.get_providers()[0]
         cfg = described_config(self.described)

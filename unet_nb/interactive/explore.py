@@ -422,18 +422,19 @@ def explore_predictions(run: Run) -> View:
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-048
 @short_errors()
-def newest_or_example(run: str | Path = "", output_path: str | Path = "runs") -> Run:
-    """The run in the folder `run`, or the newest finished training below `output_path`.
+def newest_or_example(run: str | Path = "", output_path: str | Path = "runs", objects: bool = False) -> Run:
+    """The run in the folder `run`, or the newest finished training below `output_path`; with `objects`, of objects.
 
-    Where there is none yet, a short one is made on generated tissue.
+    Where there is none yet, a short one is made on generated tissue, or nuclei.
     """
     if run:
         return Run(run)
     try:
-        return newest_run(output_path)
+        return newest_run(output_path, suits=lambda run: not objects or run.cfg.objects != "none")
     except FileNotFoundError:
-        print("there is no finished training yet, so a short one is made on generated tissue")
-        return _example_run(0.006, output_path)
+        made = "nuclei" if objects else "tissue"
+        print(f"there is no finished training {'of objects ' * objects}yet, so a short one is made on generated {made}")
+        return _example_run(0.006, output_path, **({"objects": "border", "demo_slices": 6} if objects else {}))
 
 # %% ../../nbs/interactive/02_explore.ipynb #cell-052
 def new_images(run: Run) -> Path:

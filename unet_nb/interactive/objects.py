@@ -79,7 +79,7 @@ def _objects_figure(o: _Objects, labels: np.ndarray, title: str) -> Figure:
     picture(axes[1], objects_over(o.sample.image, labels), f"{labels.max()} objects")
     picture(axes[2], fates_over(o.sample.image, o.truth, labels), f"{len(np.unique(o.truth)) - 1} true objects")
     shown = [Patch(color=np.array(color) / 255, label=name) for name, color in FATES.items()]
-    axes[2].legend(handles=shown, fontsize=7, ncol=5, loc="upper center", bbox_to_anchor=(0.5, -0.02), frameon=False)
+    fig.legend(handles=shown, fontsize=8, ncol=5, loc="outside lower right", frameon=False)
     fig.suptitle(title, fontsize=10)
     return fig
 
@@ -94,23 +94,30 @@ def explore_objects(run: Run, most: int = 30) -> View:
     largest = 8.0 if rule.objects == "none" else 1.0
 
     @lru_cache(maxsize=64)
-    def labelled(i: int, threshold: float, seeds: float, min_size: int) -> np.ndarray:
-        return label_planes(found[i].planes, ObjectRule(rule.objects, threshold, seeds, min_size)).labels.astype(
-            np.int64
-        )
+    def labelled(i: int, *numbers: float) -> np.ndarray:
+        return label_planes(found[i].planes, ObjectRule(rule.objects, *numbers)).labels.astype(np.int64)
 
     def score(i: int, *numbers: float) -> float:
         return average_precision(found[i].truth, labelled(i, *numbers))
 
-    first = (rule.threshold, rule.seeds, rule.min_size)
+    first = (rule.threshold, rule.seeds, rule.min_size, rule.neck)
     order = sorted(range(len(found)), key=lambda i: score(i, *first))
 
     def objects(
-        image: int = 0, threshold: float = rule.threshold, seeds: float = rule.seeds, min_size: int = rule.min_size
+        image: int = 0,
+        threshold: float = rule.threshold,
+        seeds: float = rule.seeds,
+        min_size: int = rule.min_size,
+        neck: float = rule.neck,
     ) -> Figure:
-        i, numbers = order[image], (threshold, max(seeds, 0.01), min_size)
+        i, numbers = order[image], (threshold, max(seeds, 0.01), min_size, neck)
         title = f"{run.path.name}   {image + 1} of {len(found)} from the worst: AP {score(i, *numbers):.4f}"
         return _objects_figure(found[i], labelled(i, *numbers), title)
 
-    ranges = {"threshold": (0.05, 0.95, 0.05), "seeds": (0.05, largest, 0.05), "min_size": (1, 200, 1)}
+    ranges = {
+        "threshold": (0.05, 0.95, 0.05),
+        "seeds": (0.05, largest, 0.05),
+        "min_size": (1, 200, 1),
+        "neck": (0.0, 8.0, 0.25),
+    }
     return View(objects, image=(0, len(found) - 1, 1), **ranges)

@@ -98,6 +98,7 @@ def split_objects(
         )
     foreground = _foreground(mask, threshold)
     distance = cv2.distanceTransform(foreground.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = np.sqrt(np.rint(np.square(distance)))  # OpenCV's last bit depends on where in memory the array lies
     labels = watershed(-distance, _summits(distance, foreground, min_depth), mask=foreground)
     return _drop_small(labels, min_size)
 

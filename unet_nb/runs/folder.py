@@ -678,11 +678,16 @@ def list_runs(output_path: str | Path = "runs") -> pd.DataFrame:
     return pd.DataFrame(run_rows(output_path))
 
 # %% ../../nbs/runs/00_folder.ipynb #cell-051
-def newest_run(output_path: str | Path = "runs", kind: str = "train") -> Run:
-    "The finished run of `kind` below `output_path` that started last. Raises FileNotFoundError if there is none."
+def newest_run(
+    output_path: str | Path = "runs", kind: str = "train", suits: Callable[[Run], bool] = lambda run: True
+) -> Run:
+    """The finished run of `kind` below `output_path` that started last, of those that `suits` takes.
+
+    Raises FileNotFoundError if there is none.
+    """
     for folder in reversed(folders_by_start(output_path)):
         with suppress(ValueError):  # a damaged one is no finished one; `unet_nb runs` names it
             run = Run(folder)
-            if run.kind == kind and run.status["state"] == "done":
+            if run.kind == kind and run.status["state"] == "done" and suits(run):
                 return run
     raise FileNotFoundError(f"no finished {kind} run in {resolve_path(output_path)}; `unet_nb run {kind}` makes one")

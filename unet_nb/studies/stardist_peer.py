@@ -39,21 +39,26 @@ def _turned(image: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 # %% ../../nbs/studies/10_stardist_peer.ipynb #cell-301
 def train_stardist(data: Path, out: Path, minutes: float, seed: int, threads: int = 2):
-    "A StarDist network that has trained for `minutes`, with its thresholds chosen; checkpoints go to `out`."
+    """A StarDist network that has trained for `minutes`, with its thresholds chosen; checkpoints go to `out`.
+
+    Counted is the processor's time, divided by `threads`: what else runs on the machine takes nothing away.
+    """
     import tensorflow as tf
     from stardist.models import Config2D, StarDist2D
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.keras.utils.set_random_seed(seed)
     pairs = [read_pair(data, id) for id in split_ids(data)[0]]
     chosen, rest = pairs[::7], [pair for i, pair in enumerate(pairs) if i % 7]
-    model = StarDist2D(Config2D(n_rays=32, grid=(2, 2), n_channel_in=3, train_batch_size=4), "model", str(out))
+    shape = dict(n_rays=32, grid=(2, 2), n_channel_in=3)
+    model = StarDist2D(Config2D(**shape, train_batch_size=4, train_tensorboard=False), "model", str(out))
 
     class Stop(tf.keras.callbacks.Callback):
-        start = time.time()
+        start = time.process_time()
 
         def on_train_batch_end(self, batch, logs=None):
-            if time.time() - self.start > 60 * minutes:
+            if time.process_time() - self.start > 60 * minutes * threads:
                 self.model.stop_training = True
 
     model.prepare_for_training()

@@ -18,13 +18,14 @@ from ..core.files import write_json
 from ..core.tables import Scores
 from ..data.folder import group_of_ids
 from ..data.pipeline import load_split, resized_mask
+from ..data.preprocessing import preprocessing_of
 from ..data.samples import ImageSet, Sample
 from ..data.sources import evenly, source_of
 from ..data.targets import class_probabilities
 from ..data.zoo import reads_folders
 from ..figures.plots import levels_figure, prediction_figure, prediction_path, save_figure
 from ..figures.report import reported
-from ..inference.objects import ObjectRule, choose_rule, find_objects, object_planes
+from ..inference.objects import RULE_NUMBERS, ObjectRule, choose_rule, find_objects, object_planes
 from ..inference.predict import predict_channels, to_size
 from ..inference.tiling import Forward
 from ..metrics.objects import object_scores, split_objects
@@ -202,20 +203,21 @@ def found_objects(channels: np.ndarray, cfg: PredictConfig) -> np.ndarray:
 def choose_objects(
     forward: Forward, cfg: PredictConfig, images: ImageSet, most: int = 48, side: int = 320
 ) -> tuple[dict, float]:
-    """{object_threshold, object_seeds, object_min_size} with the best score on training `images`, and that score.
+    """{object_threshold, object_seeds, …} with the best score on training `images`, and that score.
 
-    At most `most` images, of each at most `side` × `side` pixels; see `inference.objects.choose_rule`.
+    At most `most` images, of each at most `side` × `side` pixels, scaled as the whole image; see
+    `inference.objects.choose_rule`.
     """
     truths, planes, instances = [], [], source_of(cfg).instances(training=True)
     for i in evenly(len(images), most):
         sample = images[i]
-        channels = to_size(
-            predict_channels(forward, cfg, sample.image[:side, :side]), sample.image[:side, :side].shape[:2]
-        )
+        part, whole = sample.image[:side, :side], preprocessing_of(cfg).for_image(sample.image)
+        channels = predict_channels(forward, cfg.replace(scaling=whole.scaling.to_json()), part)
+        channels = to_size(channels, part.shape[:2])
         planes.append(object_planes(channels, cfg.objects))
         truths.append(instances(sample.id)[:side, :side])
     rule, score = choose_rule(planes, truths, cfg.objects)
-    return {f"object_{name}": getattr(rule, name) for name in ("threshold", "seeds", "min_size")}, score
+    return {f"object_{name}": getattr(rule, name) for name in RULE_NUMBERS}, score
 
 # %% ../../nbs/training/04_evaluate.ipynb #cell-115d2e91
 class ZooRecord:

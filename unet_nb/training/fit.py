@@ -35,6 +35,7 @@ from ..data.sources import source_of
 from ..data.weights import balanced_weights, class_frequencies
 from ..figures.plots import history_figure, save_figure, values_figure
 from ..figures.report import reported
+from ..inference.objects import RULE_NUMBERS
 from ..inference.onnx_form import keep_onnx, onnx_form
 from ..models.blocks import SegmentationNet
 from ..models.function import as_function
@@ -639,7 +640,7 @@ def _choose_objects(trainer: Trainer, batches: TrainBatches) -> None:
     cfg, run = trainer.cfg, trainer.run
     if cfg.objects == "none":
         return
-    names = ("object_threshold", "object_seeds", "object_min_size")
+    names = [f"object_{name}" for name in RULE_NUMBERS]
     paths = (
         [*list_checkpoints(run.checkpoints)[-1:], *run.checkpoints.glob("best.ckpt")] if trainer.ranks.is_main else []
     )
