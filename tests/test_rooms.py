@@ -28,6 +28,7 @@ SLOW_PLAN = "the words of a plan and the table of a benchmark are made where Min
 SLOW_ZARR = "Zarr and object storage are for images in chunks alone, and the latter's locks are Linux's"
 # Imports inside a function, each with its reason. An entry that is no longer needed fails too.
 LATE = {
+    ("data.targets", "metrics.objects"): "scipy, which who only has an exported file may lack",
     ("cli.command", "config.cells"): SLOW_HELP,
     ("cli.command", "config.groups"): SLOW_HELP,
     ("cli.command", "config.jobs"): SLOW_HELP,

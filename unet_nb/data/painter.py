@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from .strokes import Stroke, Strokes, draw_stroke
+from ..metrics.objects import exact_distance
 from ..metrics.overlap import IGNORE_INDEX
 
 # %% ../../nbs/data/31_painter.ipynb #cell-005
@@ -58,7 +59,7 @@ def simulated_stroke(
     of the class that `prediction` takes for another.
     """
     of_class = np.pad(mask == class_id, 1, constant_values=True)  # a region goes on beyond the image
-    distance = cv2.distanceTransform(of_class.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    distance = exact_distance(of_class)[1:-1, 1:-1]
     room = distance > width / 2 + 0.5  # the brush reaches no pixel of another class
     if rule == "border":
         room &= distance <= width / 2 + 2.5

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from ..config.geometry import OBJECT_PARTS
@@ -30,11 +29,13 @@ def _numbered(mask: np.ndarray, numbers: np.ndarray, ignore_index: int) -> np.nd
 # %% ../../nbs/data/34_targets.ipynb #cell-300
 def _depth(numbers: np.ndarray) -> np.ndarray:
     "Pixels from the centre of each pixel to the edge of its object, float32 (H, W); the image's edge is none."
+    from unet_nb.metrics.objects import exact_distance  # scipy, which who has an exported file may lack
+
     p = np.pad(numbers, 1, mode="edge")
     rim = (p[:-2, 1:-1] != numbers) | (p[2:, 1:-1] != numbers) | (p[1:-1, :-2] != numbers) | (p[1:-1, 2:] != numbers)
     if not rim.any():
         return np.full(numbers.shape, max(numbers.shape), np.float32)
-    return cv2.distanceTransform((~rim).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) + np.float32(0.5)
+    return exact_distance(~rim) + np.float32(0.5)
 
 # %% ../../nbs/data/34_targets.ipynb #cell-008
 def _share(depth: np.ndarray, numbers: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from .augment import ImageMask, mirrored, random_window
 from .samples import ImageSet, check_pair
+from ..metrics.objects import exact_distance
 
 # %% auto #0
 __all__ = ['border_weights', 'border_plane', 'weights_of_plane', 'open_gaps', 'class_frequencies', 'balanced_weights', 'Labels',
@@ -34,8 +35,7 @@ def _two_nearest(
         if box is None:
             continue
         near = tuple(slice(max(0, side.start - reach), side.stop + reach) for side in box)
-        distance = cv2.distanceTransform((labels[near] != number).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        distance = np.sqrt(np.rint(distance * distance))  # its last digit depends on where the array lies in memory
+        distance = exact_distance(labels[near] != number)
         second[near] = np.minimum(second[near], np.maximum(nearest[near], distance))
         nearest[near] = np.minimum(nearest[near], distance)
     return nearest, second

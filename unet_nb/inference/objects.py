@@ -17,7 +17,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..data.targets import class_probabilities, seed_map
-from ..metrics.objects import average_precision, split_objects
+from ..metrics.objects import average_precision, exact_distance, split_objects
 
 # %% auto #0
 __all__ = ['RULE_NUMBERS', 'Planes', 'Window', 'SIDE', 'REACH', 'ObjectRule', 'object_planes', 'DiskArray', 'Labelled',
@@ -197,7 +197,7 @@ def _cut_necks(seeds: _Pieces, neck: float, spare: Any, side: int) -> _Pieces:
 # %% ../../nbs/inference/06_objects.ipynb #cell-323
 def _is_wide(piece: np.ndarray, neck: float) -> bool:
     "Whether a piece (h, w) is wide enough to have a neck: of radius 1 at least, and both sides wider by `neck`."
-    return cv2.distanceTransform(piece.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max() > 0.99 + neck
+    return exact_distance(piece).max() > 0.99 + neck
 
 # %% ../../nbs/inference/06_objects.ipynb #cell-018
 def _label_seeded(planes: Planes, rule: ObjectRule, out: Any, spare: Any, side: int) -> int:

@@ -16,8 +16,8 @@ from .intervals import mean_interval
 from .overlap import IGNORE_INDEX
 
 # %% auto #0
-__all__ = ['THRESHOLDS', 'COUNTED', 'label_objects', 'split_objects', 'match_iou', 'average_precision', 'aggregated_jaccard',
-           'object_fates', 'touching_pairs', 'object_scores']
+__all__ = ['THRESHOLDS', 'COUNTED', 'label_objects', 'exact_distance', 'split_objects', 'match_iou', 'average_precision',
+           'aggregated_jaccard', 'object_fates', 'touching_pairs', 'object_scores']
 
 # %% ../../nbs/metrics/02_objects.ipynb #cell-006
 def _foreground(mask: np.ndarray, threshold: float) -> np.ndarray:
@@ -76,6 +76,13 @@ def _summits(distance: np.ndarray, foreground: np.ndarray, min_depth: float) -> 
     markers, _ = ndimage.label(local_maxima(levelled, connectivity=1)[1:-1, 1:-1] & foreground)
     return markers
 
+# %% ../../nbs/metrics/02_objects.ipynb #cell-distance
+def exact_distance(inside: np.ndarray) -> np.ndarray:
+    "Pixels from each pixel of a mask (H, W) to the nearest one outside, float32 (H, W): huge where there is none."
+    distance = cv2.distanceTransform(np.asarray(inside, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    squares = np.rint(np.square(distance, dtype=np.float64))  # OpenCV's last digit depends on the address
+    return np.sqrt(squares).astype(np.float32)
+
 # %% ../../nbs/metrics/02_objects.ipynb #cell-015
 def split_objects(
     mask: np.ndarray,  # (H, W): probability in [0, 1] (float), bool, or class ids
@@ -97,8 +104,7 @@ def split_objects(
             f"min_depth must be greater than 0 pixels, not {min_depth}; 1.5 suits round nuclei, more cuts less"
         )
     foreground = _foreground(mask, threshold)
-    distance = cv2.distanceTransform(foreground.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    distance = np.sqrt(np.rint(np.square(distance)))  # OpenCV's last bit depends on where in memory the array lies
+    distance = exact_distance(foreground)
     labels = watershed(-distance, _summits(distance, foreground, min_depth), mask=foreground)
     return _drop_small(labels, min_size)
 
