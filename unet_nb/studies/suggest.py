@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import yaml
 
-from ..config.geometry import SizeRule, geometry_of
+from ..config.geometry import Geometry, geometry_of
 from ..config.groups import ConfigError, all_params
 from ..config.jobs import TrainConfig
 from ..config.recipes import merge_params
@@ -417,15 +417,15 @@ def objects_rule(facts: Facts, chosen: _Chosen) -> Iterator[Line]:
 _STEP_PIXELS = 2**18  # four crops of 256 × 256
 
 
-def _geometry_rule(chosen: _Chosen) -> SizeRule:
-    return geometry_of(SimpleNamespace(**{"model_name": "unet_fast"} | dict(chosen))).rule
+def _geometry(chosen: _Chosen) -> Geometry:
+    return geometry_of(SimpleNamespace(**{"model_name": "unet_fast"} | dict(chosen)))
 
 
 def crop_rule(facts: Facts, chosen: _Chosen) -> Iterator[Line]:
     "The side of a crop."
     most = int(np.clip(facts.side // 16 * 16, 32, 256))
     wanted = 256 if facts.diameter is None else int(np.clip(math.ceil(6 * facts.diameter / 32) * 32, 64, 256))
-    size = _geometry_rule(chosen).input_size(min(most, wanted))
+    size = _geometry(chosen).rule.input_size(min(most, wanted))
     what = (
         "no objects say how large a crop must be"
         if facts.diameter is None
@@ -451,17 +451,13 @@ def _crop_pixels(chosen: _Chosen) -> int:
     return height * width
 
 # %% ../../nbs/studies/11_suggest.ipynb #cell-058
-_STEP_SECONDS = {"unet_fast": 0.21, "unet_simple": 4.2, "unet_medical": 5.0, "unet_nested": 12.0}  # one core, width 32
 _SCORE_SHARE = 0.35  # a prediction's part of the time that a training step takes for the same pixels
 _MOST_STEPS = 4000  # after which more steps hardly help with few images
 
 
 def _step_seconds(facts: Facts, chosen: _Chosen, width: int) -> float:
     "About how long a step of `_STEP_PIXELS` takes on this machine; a card counts as sixteen cores."
-    name = chosen.get("model_name", "unet_fast")
-    seconds = _STEP_SECONDS.get(name, _STEP_SECONDS["unet_simple"]) * (width / 32) ** 2
-    if name == "unet_fast":
-        seconds *= (4 / chosen.get("stem_factor", 4)) ** 2
+    seconds = _geometry(chosen).step_seconds * (width / 32) ** 2
     return seconds / (facts.cores if facts.device == "CPU" else max(16, facts.cores)) ** 0.7
 
 # %% ../../nbs/studies/11_suggest.ipynb #cell-059
