@@ -120,6 +120,9 @@ class FirstLook:
 class Source(_Labelled):
     "A kind of data set, for a configuration `cfg`. Derive from it, write `load`, and decorate with `register_source`."
 
+    told_by: ClassVar[str] = "a kind of your own"  # how such a set is known, in words
+    painted: ClassVar[bool] = False  # strokes are its labels, so that most pixels have none
+
     @classmethod
     def recognises(cls, folder: Path) -> bool:
         "Whether the files in `folder` are of this kind, for jobs that are given a folder and no `dataset`."
@@ -216,6 +219,7 @@ def recognised(folder: Path) -> str:
 class Stack(Source):
     "train-volume.tif and train-labels.tif in `data_path`, see `data.isbi`."
 
+    told_by = "train-volume.tif lies there, so this is a stack with train-labels.tif"
     read_on_demand = False
 
     @classmethod
@@ -283,6 +287,8 @@ def _options(cfg: SampleConfig) -> dict[str, Any]:
 class Folder(Source):
     "Images and masks in `data_path`, or in its train/ and val/, see `data.folder`."
 
+    told_by = "a folder of images with a mask each"
+
     @property
     def parts(self) -> tuple[str, ...]:
         "The folders below `data_path` that hold samples; the last one holds those that validate."
@@ -300,11 +306,6 @@ class Folder(Source):
         with naming_preparation(self.folder):
             return load_folder_split(self.folder, cfg.split, cfg.num_classes, self.groups, **_options(cfg))
 
-    def check_folds(self) -> None:
-        if self.cfg.fold_scheme == "zoo":
-            words = "zoo cuts a folder of images only once; take shuffled or blocks for cross-validation"
-            raise ConfigError(f"fold_scheme: {words}")
-
     def files(self) -> dict[str, Path]:
         pairs = [pair for part in self.parts for pair in pair_files(self.folder / part).pairs]
         return {f.relative_to(self.folder).as_posix(): f for pair in pairs for f in (pair.image, pair.mask)}
@@ -319,6 +320,13 @@ class Folder(Source):
 
     def first_look(self, most: int = 20) -> FirstLook:
         return _look_at_folder(self.folder, most, *readings(self.cfg.reading))
+
+# %% ../../nbs/data/11_sources.ipynb #cell-check-folds
+@patch
+def check_folds(self: Folder) -> None:
+    if self.cfg.fold_scheme == "zoo":
+        words = "zoo cuts a folder of images only once; take shuffled or blocks for cross-validation"
+        raise ConfigError(f"fold_scheme: {words}")
 
 # %% ../../nbs/data/11_sources.ipynb #cell-116
 @patch
@@ -398,6 +406,8 @@ class _Converted(Folder):
 class Nuclei(_Converted):
     "The nuclei of the 2018 Data Science Bowl, converted from `source_path`."
 
+    told_by = "nuclei of the 2018 Data Science Bowl, as prepare wrote them"
+
     def convert(self, spare: Path, log: Callable[[str], Any]) -> Conversion:
         target = self.target
         source = resolve_path(self.cfg.source_path) if self.cfg.source_path else target
@@ -440,6 +450,8 @@ class Coco(_Converted):
 class LabelledZarr(Source):
     "An OME-Zarr image in `data_path` with sparse labels in `labels/<name>`, read in windows, see `data.label_tiles`."
 
+    told_by = "an OME-Zarr image with labels"
+
     @classmethod
     def recognises(cls, folder: Path) -> bool:
         return is_ome_zarr(folder)
@@ -471,6 +483,7 @@ _WINDOW = 512  # pixels of a window's side, at least
 class Painted(Folder):
     "Images in `data_path` with strokes painted on them, see `data.strokes`."
 
+    told_by, painted = "strokes are painted on its images", True
     read_on_demand = False
 
     @classmethod

@@ -37,7 +37,7 @@ from ..data.images import DataError
 from ..data.pairs import pair_files
 from ..data.pipeline import load_split
 from ..data.samples import ImageSet, Sample
-from ..data.sources import FirstLook, Folder, evenly, recognised, source_of
+from ..data.sources import FirstLook, Folder, evenly, named_source, recognised, source_of
 from ..runtime.device import lacks, machine_memory
 
 # %% ../../nbs/studies/11_suggest.ipynb #cell-006
@@ -152,7 +152,7 @@ def _measure(sample: Sample, numbers: np.ndarray | None, cfg: TrainConfig) -> _S
     step = max(1, math.isqrt(mask.size // 2**20))
     counts = np.bincount(mask.ravel(), minlength=256)
     counts[cfg.ignore_index] = 0
-    painted = cfg.dataset == "painted"
+    painted = source_of(cfg).painted
     return _Seen(
         image.shape,
         image.dtype.name,
@@ -178,7 +178,7 @@ def _measured(images: ImageSet, cfg: TrainConfig, instances: Callable[[str], np.
 def _instances(cfg: TrainConfig, train: ImageSet) -> Callable[[str], np.ndarray] | None:
     "A function id -> object numbers (H, W), where every training image has some."
     source = source_of(cfg)
-    if cfg.dataset == "painted" or (instances := source.instances(training=True)) is None:
+    if source.painted or (instances := source.instances(training=True)) is None:
         return None
     if isinstance(source, Folder):
         pairs = pair_files(source.folder / source.parts[0]).pairs
@@ -288,7 +288,7 @@ def _with_folds(cfg: TrainConfig, given: Mapping[str, Any]) -> TrainConfig:
         images = len(source.load())
         _check_two(cfg.data_path, images)
         return cfg if "num_folds" in given else cfg.replace(num_folds=min(cfg.num_folds, images))
-    if cfg.split < 1 and cfg.dataset != "painted":
+    if cfg.split < 1 and not source.painted:
         _check_two(cfg.data_path, len(pair_files(source.folder).pairs))
     return cfg
 
@@ -304,7 +304,8 @@ def look_at(data_path: str | Path, minutes: float = 5, **given: Any) -> Facts:
     train, val = load_split(cfg)
     instances = _instances(cfg, train)
     seen = _measured(train, cfg, instances)
-    _check_learnable(str(path), look, seen, name == "painted")
+    painted = source_of(cfg).painted
+    _check_learnable(str(path), look, seen, painted)
     pixels = sum(one.pixels for one in seen)[: cfg.num_classes]
     return Facts(
         data_path=str(path),
@@ -317,7 +318,7 @@ def look_at(data_path: str | Path, minutes: float = 5, **given: Any) -> Facts:
         named=bool(cfg.coco_classes),
         shares=tuple((pixels / pixels.sum()).tolist()),
         numbered=instances is not None,
-        painted=name == "painted",
+        painted=painted,
         minutes=minutes,
         **_summed_up(seen),
         **_machine_facts(),
@@ -344,19 +345,11 @@ class Line(NamedTuple):
 _Chosen = Mapping[str, Any]  # values by parameter, of the lines before
 
 # %% ../../nbs/studies/11_suggest.ipynb #cell-043
-_KINDS = {
-    "ISBI": "train-volume.tif lies there, so this is a stack with train-labels.tif",
-    "folder": "a folder of images with a mask each",
-    "painted": "strokes are painted on its images",
-    "Cell_nuclei": "nuclei of the 2018 Data Science Bowl, as prepare wrote them",
-}
-
-
 def data_rule(facts: Facts, chosen: _Chosen) -> Iterator[Line]:
     "Where the images are, and what is read of them."
     yield Line("name", Path(facts.data_path).name[:60], "as the folder is called")
     yield Line("data_path", facts.data_path, f"{facts.images} labelled images; {facts.looked_at} of them were measured")
-    yield Line("dataset", facts.dataset, _KINDS.get(facts.dataset, "a kind of your own"))
+    yield Line("dataset", facts.dataset, named_source(facts).told_by)
     if facts.named:
         yield Line("coco_classes", list(facts.names), "the names in classes.csv")
         yield Line("two_class", "ids", "masks hold the ids of classes.csv")
